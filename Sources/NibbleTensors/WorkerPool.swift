@@ -1,0 +1,136 @@
+internal import CNibbleKernels
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+/// A fixed set of threads that share loops over rows.
+///
+/// Rows are split into one contiguous range a thread, by count alone, so that which thread computes a row never
+/// depends on timing. Bodies must compute each row independently of the split; then results are the same bytes for any
+/// thread count. The calling thread takes the first range. Workers spin for a moment after a loop and then sleep.
+public final class WorkerPool: Sendable {
+  /// Threads that take part, the caller's included.
+  public let threadCount: Int
+  private let team: Team
+
+  /// The number of processors that this process may use.
+  public static var processorCount: Int { ProcessInfo.processInfo.activeProcessorCount }
+
+  public init(threadCount: Int = WorkerPool.processorCount) {
+    self.threadCount = max(1, threadCount)
+    team = Team(workerCount: self.threadCount - 1)
+    for index in team.sleepers.indices {
+      let thread = Thread { [team] in team.work(index) }
+      thread.stackSize = 1 << 21
+      thread.start()
+    }
+  }
+
+  deinit { team.stop() }
+
+  /// Runs `body` once for each thread's part of `0..<rowCount`; parts begin at multiples of `grain`.
+  ///
+  /// Called from inside a body, or while another thread uses the pool, it runs the whole range on the calling thread.
+  public func rows(_ rowCount: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
+    guard rowCount > 0 else { return }
+    let grainCount = (rowCount + grain - 1) / grain
+    let partCount = min(threadCount, grainCount)
+    func part(_ index: Int) -> Range<Int> {
+      let first = grainCount * index / partCount * grain
+      let end = min(rowCount, grainCount * (index + 1) / partCount * grain)
+      return first..<end
+    }
+    guard partCount > 1, team.claim() else { return body(0..<rowCount) }
+    team.run(workers: partCount - 1) { body(part($0)) }
+    team.release()
+  }
+}
+
+/// The state that a pool shares with its workers.
+private final class Team: @unchecked Sendable {
+  // Invariant behind @unchecked: `job` and `activeWorkers` are written only by the thread that
+  // holds `busy`, before `epoch` advances (releasing), and read by workers only after they saw
+  // that epoch (acquiring); the writer waits for `pending` to reach zero before it returns.
+  private var job: ((Int) -> Void)?
+  private var activeWorkers = 0
+  private let epoch = Atomic<Int>(0)
+  private let pending = Atomic<Int>(0)
+  private let busy = Atomic<Bool>(false)
+  private let stopped = Atomic<Bool>(false)
+  let sleepers: [Sleeper]
+
+  final class Sleeper: Sendable {
+    let isAsleep = Atomic<Bool>(false)
+    let semaphore = DispatchSemaphore(value: 0)
+  }
+
+  init(workerCount: Int) {
+    sleepers = (0..<workerCount).map { _ in Sleeper() }
+  }
+
+  func claim() -> Bool {
+    busy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
+  }
+
+  func release() { busy.store(false, ordering: .releasing) }
+
+  func run(workers: Int, _ body: (Int) -> Void) {
+    withoutActuallyEscaping(body) { body in
+      job = body
+      activeWorkers = workers
+      pending.store(sleepers.count, ordering: .relaxed)
+      epoch.add(1, ordering: .sequentiallyConsistent)
+      wake()
+      body(0)
+      var spins = 0
+      while pending.load(ordering: .acquiring) > 0 {
+        spins += 1
+        if spins < 20_000 { nk_pause() } else { sched_yield() }
+      }
+      job = nil
+    }
+  }
+
+  func stop() {
+    stopped.store(true, ordering: .releasing)
+    epoch.add(1, ordering: .sequentiallyConsistent)
+    wake()
+  }
+
+  private func wake() {
+    for sleeper in sleepers
+    where sleeper.isAsleep.exchange(false, ordering: .sequentiallyConsistent) {
+      sleeper.semaphore.signal()
+    }
+  }
+
+  func work(_ index: Int) {
+    var seen = 0
+    while true {
+      seen = waitForEpoch(after: seen, sleepers[index])
+      if stopped.load(ordering: .acquiring) { return }
+      if index < activeWorkers { job?(index + 1) }
+      pending.subtract(1, ordering: .acquiringAndReleasing)
+    }
+  }
+
+  private func waitForEpoch(after seen: Int, _ sleeper: Sleeper) -> Int {
+    for _ in 0..<30_000 {
+      let now = epoch.load(ordering: .acquiring)
+      if now != seen { return now }
+      nk_pause()
+    }
+    while true {
+      sleeper.isAsleep.store(true, ordering: .sequentiallyConsistent)
+      let now = epoch.load(ordering: .sequentiallyConsistent)
+      if now != seen {
+        // Either we take the flag back, or a waker took it and has signalled.
+        if !sleeper.isAsleep.exchange(false, ordering: .sequentiallyConsistent) {
+          sleeper.semaphore.wait()
+        }
+        return now
+      }
+      sleeper.semaphore.wait()
+    }
+  }
+}

@@ -64,8 +64,12 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
-    tests("NibbleTensorsTests", ["NibbleTensors", "CNibbleKernels"]),
-    tests("NibbleQuantizationTests", ["NibbleQuantization", "NibbleTensors", "CNibbleKernels"]),
+    .target(
+      name: "CKernelChecks", dependencies: ["CNibbleKernels"], path: "Tests/CKernelChecks"),
+    tests("NibbleTensorsTests", ["NibbleTensors", "CNibbleKernels", "CKernelChecks"]),
+    tests(
+      "NibbleQuantizationTests",
+      ["NibbleQuantization", "NibbleTensors", "CNibbleKernels", "CKernelChecks"]),
     tests("NibbleCheckpointsTests", ["NibbleCheckpoints", "NibbleQuantization", "NibbleTensors"]),
     tests(
       "NibbleModelsTests",

@@ -1,0 +1,29 @@
+#include "tables.h"
+
+const nk_float_table *nk_float_for(enum nk_instruction_set set) {
+  if (!nk_supports(set)) return 0;
+  switch (set) {
+    case NK_SCALAR:
+      return &nk_float_scalar;
+#if defined(__x86_64__)
+    case NK_AVX2:
+      return &nk_float_avx2;
+    case NK_AVX512:
+      return &nk_float_avx512;
+#elif defined(__aarch64__)
+    case NK_NEON:
+      return &nk_float_neon;
+#endif
+    default:
+      return 0;
+  }
+}
+
+const nk_float_table *nk_float(void) {
+  static const enum nk_instruction_set best_first[] = {NK_AVX512, NK_AVX2, NK_NEON};
+  for (int i = 0; i < 3; i++) {
+    const nk_float_table *table = nk_float_for(best_first[i]);
+    if (table) return table;
+  }
+  return &nk_float_scalar;
+}

@@ -1,0 +1,53 @@
+// Kernels over rows of floats. Rows need no alignment and may have any length, also 0.
+//
+// A sum over a row is taken in 32 interleaved chains of fused multiply-adds (element i belongs to chain i mod 32), which
+// are then added in pairs: chain i and i + 16, i + 8, i + 4, i + 2, i + 1. So all tables give the same bits; the scalar
+// table is the definition. In-place use (out == input) is allowed; other overlap is not.
+//
+// exp stands for a polynomial of degree 7 after reduction by multiples of ln 2: relative error below 2.5e-7 for
+// -87 < x < 88, exactly 0 below -87.3, exp(88.3) above 88.3, NaN for NaN.
+#ifndef NK_FLOAT_H
+#define NK_FLOAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nk_instruction_set.h"
+
+typedef struct {
+  /// Conversions to and from the 16-bit formats: to nearest, ties to even; NaN stays NaN.
+  void (*half_to_float)(const uint16_t *x, size_t count, float *out);
+  void (*float_to_half)(const float *x, size_t count, uint16_t *out);
+  void (*bfloat_to_float)(const uint16_t *x, size_t count, float *out);
+  void (*float_to_bfloat)(const float *x, size_t count, uint16_t *out);
+
+  /// Sum of x[i] * y[i].
+  float (*dot)(const float *x, const float *y, size_t count);
+  /// Sum of x[i]^2.
+  float (*sum_of_squares)(const float *x, size_t count);
+  /// Index of the first NaN or infinity, -1 if there is none.
+  ptrdiff_t (*first_non_finite)(const float *x, size_t count);
+
+  /// out = x + y
+  void (*add)(const float *x, const float *y, size_t count, float *out);
+  /// out = x * factor
+  void (*scale)(const float *x, float factor, size_t count, float *out);
+  /// y = fma(factor, x, y)
+  void (*axpy)(float factor, const float *x, size_t count, float *y);
+  /// out = (x * (1 / sqrt(mean of x^2 + epsilon))) * weight
+  void (*rms_norm)(const float *x, const float *weight, size_t count, float epsilon, float *out);
+  /// x = exp(x - max x) / sum of these; entries of -infinity become 0.
+  void (*softmax)(float *x, size_t count);
+  /// out = gate / (1 + exp(-gate)) * up
+  void (*silu_multiply)(const float *gate, const float *up, size_t count, float *out);
+  /// out = gate / (1 + exp(-2 sqrt(2/pi) (gate + 0.044715 gate^3))) * up: GELU with the tanh approximation
+  void (*gelu_multiply)(const float *gate, const float *up, size_t count, float *out);
+} nk_float_table;
+
+/// The table of the best instruction set that this machine has.
+const nk_float_table *nk_float(void);
+
+/// The table of one instruction set, or NULL when this machine (or this build) does not have it.
+const nk_float_table *nk_float_for(enum nk_instruction_set set);
+
+#endif

@@ -1,0 +1,100 @@
+// Products with AVX2 and FMA. 8-bit products come from vpmaddubsw, whose 16-bit sums hold 8, 4 or 2 steps of 4-, 5- or
+// 6-bit codes before they must widen; 8-bit codes are taken as two 4-bit planes.
+#if defined(__x86_64__)
+#include "../shared/x86_intrinsics.h"
+#include "tables.h"
+
+NK_TARGET_BEGIN("avx2,fma,f16c")
+
+#define NK_LANES 8
+#define NK_HARDWARE_HALF
+#include "x86_codes.h"
+
+NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __m256i factor) {
+  if (nk_code_offset(type) == 128) {
+    x = _mm256_sign_epi8(x, w);
+    w = _mm256_abs_epi8(w);
+  }
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), factor);
+}
+
+#include "x86_direct.h"
+
+#define NK_SPLIT_CODES 1
+#define NK_TILE_COLUMNS 6
+#include "x86_panel.h"
+
+/// Sums of one panel with `count` activation rows from row `i`: sums[count][16].
+NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel, const nk_activations *x, size_t i,
+                    float *sums) {
+  const size_t blocks = x->columns / 32, stride = x->columns;
+  const int8_t *codes = x->codes + i * stride;
+  const int stages = shape.plane_count * 8 / shape.depth;
+  for (int c = 0; c < 2 * count; c++) _mm256_storeu_ps(sums + 8 * c, _mm256_setzero_ps());
+  for (size_t b = 0; b < blocks; b++, panel += nk_panel_stride(shape), codes += 32) {
+    __m256i total[6][2];
+    for (int stage = 0; stage < stages; stage++) {
+      __m256i partial[6][2];
+      for (int step = 0; step < shape.depth; step++) {
+        const int at = stage * shape.depth + step;
+        const __m256i w0 = _mm256_load_si256((const __m256i *)(panel + 64 * at));
+        const __m256i w1 = _mm256_load_si256((const __m256i *)(panel + 64 * at + 32));
+        for (int c = 0; c < count; c++) {
+          int32_t four;
+          memcpy(&four, codes + (size_t)c * stride + 4 * (at % 8), 4);
+          const __m256i factor = _mm256_set1_epi32(four);
+          const __m256i p0 = _mm256_maddubs_epi16(w0, factor), p1 = _mm256_maddubs_epi16(w1, factor);
+          partial[c][0] = step ? _mm256_add_epi16(partial[c][0], p0) : p0;
+          partial[c][1] = step ? _mm256_add_epi16(partial[c][1], p1) : p1;
+        }
+      }
+      __m256i m0 = _mm256_set1_epi16(shape.plane_count == 2 && stage == 0 ? 16 : 1), m1 = m0;
+      if (shape.has_sub_scales) {
+        const __m256i *scales = (const __m256i *)(panel + nk_sub_scale_at(shape)) + 2 * (stage * shape.depth / 4);
+        m0 = _mm256_load_si256(scales);
+        m1 = _mm256_load_si256(scales + 1);
+      }
+      for (int c = 0; c < count; c++) {
+        const __m256i p0 = _mm256_madd_epi16(partial[c][0], m0), p1 = _mm256_madd_epi16(partial[c][1], m1);
+        total[c][0] = stage ? _mm256_add_epi32(total[c][0], p0) : p0;
+        total[c][1] = stage ? _mm256_add_epi32(total[c][1], p1) : p1;
+      }
+    }
+    const uint8_t *scales = panel + 512 * shape.plane_count;
+    for (int c = 0; c < count; c++) {
+      const size_t block = (i + (size_t)c) * blocks + b;
+      const __m256 scale = _mm256_set1_ps(x->scales[block]);
+      const __m256i pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+      for (int h = 0; h < 2; h++) {
+        __m256i integer = total[c][h];
+        if (shape.offset) {
+          const __m256i *stored = (const __m256i *)(panel + nk_sub_offset_at(shape)) + h;
+          const __m256i offsets =
+              shape.has_sub_scales ? _mm256_load_si256(stored) : _mm256_set1_epi16((short)shape.offset);
+          integer = _mm256_sub_epi32(integer, _mm256_madd_epi16(offsets, pair));
+        }
+        __m256 sum = _mm256_loadu_ps(sums + 16 * c + 8 * h);
+        const __m256 factor = _mm256_mul_ps(_mm256_load_ps((const float *)scales + 8 * h), scale);
+        sum = _mm256_fmadd_ps(factor, _mm256_cvtepi32_ps(integer), sum);
+        if (shape.has_minimum) {
+          const __m256 minimum = _mm256_load_ps((const float *)(panel + nk_minimum_at(shape)) + 8 * h);
+          if (shape.has_sub_minimum) {
+            const __m256i stored = _mm256_load_si256((const __m256i *)(panel + nk_sub_offset_at(shape)) + h);
+            const __m256 minima = _mm256_cvtepi32_ps(_mm256_madd_epi16(stored, pair));
+            sum = _mm256_fmadd_ps(_mm256_mul_ps(minimum, scale), minima, sum);
+          } else {
+            sum = _mm256_fmadd_ps(minimum, _mm256_set1_ps(x->sums[block]), sum);
+          }
+        }
+        _mm256_storeu_ps(sums + 16 * c + 8 * h, sum);
+      }
+    }
+  }
+}
+
+#include "x86_multiply.h"
+
+const nk_matmul_table nk_matmul_avx2 = {nk_quantize_x86, nk_multiply_x86};
+
+NK_TARGET_END
+#endif

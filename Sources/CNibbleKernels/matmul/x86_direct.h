@@ -1,0 +1,86 @@
+// One activation row times 8 weight rows, straight from the packed bytes: what generation spends its time on. The
+// including file defines nk_dot32, the products of 32 codes as 8 sums of int32.
+#ifndef NK_MATMUL_X86_DIRECT_H
+#define NK_MATMUL_X86_DIRECT_H
+
+#include "x86_codes.h"
+
+NK_X86 __m256i nk_pair_sums32(__m256i a, __m256i b) {
+  return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+}
+
+NK_X86 __m256i nk_pair_sums64(__m256i a, __m256i b) {
+  return _mm256_add_epi32(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+}
+
+/// The sums of 8 vectors of 8, in order.
+NK_X86 __m256i nk_sums8(const __m256i v[8]) {
+  __m256i t[4], u[2];
+  for (int i = 0; i < 4; i++) t[i] = nk_pair_sums32(v[2 * i], v[2 * i + 1]);
+  for (int i = 0; i < 2; i++) u[i] = nk_pair_sums64(t[2 * i], t[2 * i + 1]);
+  return _mm256_add_epi32(_mm256_permute2x128_si256(u[0], u[1], 0x20), _mm256_permute2x128_si256(u[0], u[1], 0x31));
+}
+
+/// One pair of int16 as 8 copies of the first and 8 of the second.
+NK_X86 __m256i nk_spread_pair(int32_t pair) {
+  return _mm256_shuffle_epi8(
+      _mm256_set1_epi32(pair),
+      _mm256_setr_epi64x(0x0100010001000100, 0x0100010001000100, 0x0302030203020302, 0x0302030203020302));
+}
+
+/// Adds group `b` of 8 rows (blocks at p, p + stride ...) times activation block `block` to `sum`.
+NK_X86 __m256 nk_direct_group(const enum nk_weight_type type, const uint8_t *p, size_t stride, const int b,
+                              const nk_scales8 *s, const nk_activations *x, size_t block, __m256 sum) {
+  const int has_sub_scales = nk_has_sub_scales(type), offset = nk_code_offset(type);
+  __m256i codes = nk_load256(x->codes + 32 * block), v[8];
+#pragma clang loop unroll(full)
+  for (size_t r = 0; r < 8; r++) {
+    __m256i factor = has_sub_scales ? nk_spread_pair(s->sub_scale[b][r]) : _mm256_set1_epi16(1);
+    v[r] = nk_dot32(type, nk_codes32(type, p + r * stride, b), codes, factor);
+  }
+  __m256i total = nk_sums8(v), pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+  if (has_sub_scales && offset) {
+    __m256i scales = _mm256_load_si256((const __m256i *)s->sub_scale[b]);
+    __m256i offsets = _mm256_mullo_epi16(scales, _mm256_set1_epi16((short)offset));
+    total = _mm256_sub_epi32(total, _mm256_madd_epi16(offsets, pair));
+  } else if (offset && offset < 128) {
+    total = _mm256_sub_epi32(total, _mm256_madd_epi16(_mm256_set1_epi16((short)offset), pair));
+  }
+  __m256 scale = _mm256_set1_ps(x->scales[block]);
+  const int g = has_sub_scales ? 0 : b;
+  __m256 factor = _mm256_mul_ps(_mm256_load_ps(s->scale[g]), scale);
+  sum = _mm256_fmadd_ps(factor, _mm256_cvtepi32_ps(total), sum);
+  if (nk_has_minimum(type))
+    sum = _mm256_fmadd_ps(_mm256_load_ps(s->minimum[b]), _mm256_set1_ps(x->sums[block]), sum);
+  if (type == NK_WEIGHT_Q2_K) {
+    __m256i minima = _mm256_madd_epi16(_mm256_load_si256((const __m256i *)s->sub_minimum[b]), pair);
+    sum = _mm256_fmadd_ps(_mm256_mul_ps(_mm256_load_ps(s->minimum[0]), scale), _mm256_cvtepi32_ps(minima), sum);
+  }
+  return sum;
+}
+
+/// y[8] for activation row `i` and 8 weight rows that begin at `p`.
+NK_X86 void nk_direct8(const enum nk_weight_type type, const uint8_t *p, size_t stride, const nk_activations *x,
+                       size_t i, float *y) {
+  const size_t groups = nk_block_columns(type) / 32, bytes = nk_block_bytes(type), blocks = x->columns / 32;
+  __m256 sum = _mm256_setzero_ps();
+  // The rows are read side by side, which hides from the processor that memory is read in order: name the next rows.
+  const uint8_t *ahead = p + 8 * stride;
+  for (size_t b = 0; b < blocks; b += groups) {
+    for (size_t k = 0; k < 8 * bytes; k += 64) __builtin_prefetch(ahead + k);
+    nk_scales8 s;
+    nk_scales_of_blocks(type, p, stride, &s);
+    if (groups == 1) {
+      sum = nk_direct_group(type, p, stride, 0, &s, x, i * blocks + b, sum);
+    } else {
+      // Unrolled, so that shifts by the group's number are immediate.
+#pragma clang loop unroll(full)
+      for (int g = 0; g < 8; g++) sum = nk_direct_group(type, p, stride, g, &s, x, i * blocks + b + (size_t)g, sum);
+    }
+    p += bytes;
+    ahead += 8 * bytes;
+  }
+  _mm256_storeu_ps(y, sum);
+}
+
+#endif

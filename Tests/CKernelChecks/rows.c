@@ -1,0 +1,96 @@
+#include "samples.h"
+
+enum { most = 130 };
+
+/// Compares two rows of results.
+static size_t compare(const char *name, size_t count, const float *a, const float *b, char *message) {
+  size_t differences = 0;
+  for (size_t i = 0; i < count; i++)
+    if (!same(a[i], b[i]))
+      DIFFERS("%s of %zu, element %zu: %.9g, not %.9g", name, count, i, (double)a[i], (double)b[i]);
+  return differences;
+}
+
+static size_t check_rows(const nk_float_table *t, const nk_float_table *s, const float *x, const float *y, size_t n,
+                         char *message) {
+  size_t differences = 0;
+  float a[most], b[most];
+  uint16_t h[most], g[most];
+#define CHECK(name) \
+  if (!differences) differences += compare(name, n, a, b, message)
+  a[0] = t->dot(x, y, n);
+  b[0] = s->dot(x, y, n);
+  differences += compare("dot", 1, a, b, message);
+  a[0] = t->sum_of_squares(x, n);
+  b[0] = s->sum_of_squares(x, n);
+  if (!differences) differences += compare("sum of squares", 1, a, b, message);
+  if (t->first_non_finite(x, n) != s->first_non_finite(x, n)) DIFFERS("first non-finite of %zu", n);
+  t->add(x, y, n, a), s->add(x, y, n, b);
+  CHECK("add");
+  t->scale(x, 0.7f, n, a), s->scale(x, 0.7f, n, b);
+  CHECK("scale");
+  memcpy(a, y, n * sizeof(float)), memcpy(b, y, n * sizeof(float));
+  t->axpy(0.7f, x, n, a), s->axpy(0.7f, x, n, b);
+  CHECK("axpy");
+  t->rms_norm(x, y, n, 1e-5f, a), s->rms_norm(x, y, n, 1e-5f, b);
+  CHECK("rms norm");
+  memcpy(a, x, n * sizeof(float)), memcpy(b, x, n * sizeof(float));
+  t->softmax(a, n), s->softmax(b, n);
+  CHECK("softmax");
+  t->silu_multiply(x, y, n, a), s->silu_multiply(x, y, n, b);
+  CHECK("silu");
+  t->gelu_multiply(x, y, n, a), s->gelu_multiply(x, y, n, b);
+  CHECK("gelu");
+  t->float_to_bfloat(x, n, h), s->float_to_bfloat(x, n, g);
+  if (memcmp(h, g, 2 * n)) DIFFERS("float to bfloat of %zu", n);
+  t->bfloat_to_float(h, n, a), s->bfloat_to_float(h, n, b);
+  CHECK("bfloat to float");
+  t->float_to_half(x, n, h), s->float_to_half(x, n, g);
+  for (size_t i = 0; i < n; i++)
+    if (h[i] != g[i] && !isnan(x[i])) DIFFERS("float to half of %g: %x, not %x", (double)x[i], h[i], g[i]);
+  t->half_to_float(h, n, a), s->half_to_float(h, n, b);
+  CHECK("half to float");
+#undef CHECK
+  return differences;
+}
+
+/// Every half there is, there and back.
+static size_t check_halves(const nk_float_table *t, const nk_float_table *s, char *message) {
+  static uint16_t halves[65536], back[65536];
+  static float a[65536], b[65536];
+  for (size_t i = 0; i < 65536; i++) halves[i] = (uint16_t)i;
+  t->half_to_float(halves, 65536, a);
+  s->half_to_float(halves, 65536, b);
+  size_t differences = compare("every half", 65536, a, b, message);
+  t->float_to_half(a, 65536, back);
+  for (size_t i = 0; i < 65536; i++)
+    if (back[i] != halves[i] && !isnan(a[i])) DIFFERS("half %zx there and back: %x", i, back[i]);
+  // Half-way between neighbours, and just beside.
+  uint64_t state = 3;
+  for (size_t i = 0; i < 65536; i++) {
+    uint32_t bits = next_bits(&state) % 0x20000000 + 0x30000000;
+    if (i % 2) bits = (bits & 0xFFFFE000) + 0xFFF + (uint32_t)(i / 2 % 3);
+    memcpy(&a[i], &bits, 4);
+  }
+  t->float_to_half(a, 65536, back);
+  s->float_to_half(a, 65536, halves);
+  for (size_t i = 0; i < 65536; i++)
+    if (back[i] != halves[i]) DIFFERS("%.9g to half: %x, not %x", (double)a[i], back[i], halves[i]);
+  return differences;
+}
+
+size_t nk_check_rows(const nk_float_table *table, const nk_float_table *scalar, char *message) {
+  static const float specials[] = {NAN, INFINITY, -INFINITY, 88.5f, -87.4f, 3e38f};
+  static float x[most + 1], y[most + 1];
+  uint64_t state = 7;
+  size_t differences = check_halves(table, scalar, message);
+  for (size_t n = 0; n < most && !differences; n++)
+    for (int kind = 0; kind < 3 * sample_kind_count && !differences; kind++) {
+      fill_numbers(x, most + 1, (enum sample_kind)(kind % sample_kind_count), &state);
+      fill_numbers(y, most + 1, ordinary, &state);
+      for (size_t i = 0; i <= most && kind >= sample_kind_count; i++) x[i] *= 40;
+      if (kind >= 2 * sample_kind_count) x[next_bits(&state) % (n + 1)] = specials[kind % 6];
+      differences += check_rows(table, scalar, x + kind % 2, y + 1, n, message);
+    }
+  return differences;
+}

@@ -7,7 +7,8 @@ internal import Synchronization
 ///
 /// Rows are split into one contiguous range a thread, by count alone, so that which thread computes a row never
 /// depends on timing. Bodies must compute each row independently of the split; then results are the same bytes for any
-/// thread count. The calling thread takes the first range. Workers spin for a moment after a loop and then sleep.
+/// thread count. The calling thread takes the first range, and then any range whose worker has not begun: a worker that
+/// the system keeps from running delays nothing. Workers spin for a moment after a loop and then sleep.
 public final class WorkerPool: Sendable {
   /// Threads that take part, the caller's included.
   public let threadCount: Int
@@ -41,27 +42,34 @@ public final class WorkerPool: Sendable {
       return first..<end
     }
     guard partCount > 1, team.claim() else { return body(0..<rowCount) }
-    team.run(workers: partCount - 1) { body(part($0)) }
+    team.run(partCount: partCount) { body(part($0)) }
     team.release()
   }
 }
 
 /// The state that a pool shares with its workers.
 private final class Team: @unchecked Sendable {
-  // Invariant behind @unchecked: `job` and `activeWorkers` are written only by the thread that
-  // holds `busy`, before `epoch` advances (releasing), and read by workers only after they saw
-  // that epoch (acquiring); the writer waits for `pending` to reach zero before it returns.
+  // Invariant behind @unchecked: `job` is written only by the thread that holds `busy`, before
+  // `epoch` advances (releasing) and after all parts of the epoch before are done. A thread reads
+  // it only after it claimed a part of the current epoch, and the writer waits for that part.
   private var job: ((Int) -> Void)?
-  private var activeWorkers = 0
   private let epoch = Atomic<Int>(0)
-  private let pending = Atomic<Int>(0)
+  private let unfinished = Atomic<Int>(0)
   private let busy = Atomic<Bool>(false)
   private let stopped = Atomic<Bool>(false)
   let sleepers: [Sleeper]
 
   final class Sleeper: Sendable {
+    /// The last epoch in which this worker's part was taken, by the worker or by the caller.
+    let claimed = Atomic<Int>(0)
     let isAsleep = Atomic<Bool>(false)
     let semaphore = DispatchSemaphore(value: 0)
+
+    func claim(_ epoch: Int) -> Bool {
+      claimed.compareExchange(
+        expected: epoch - 1, desired: epoch, ordering: .acquiringAndReleasing
+      ).exchanged
+    }
   }
 
   init(workerCount: Int) {
@@ -74,16 +82,24 @@ private final class Team: @unchecked Sendable {
 
   func release() { busy.store(false, ordering: .releasing) }
 
-  func run(workers: Int, _ body: (Int) -> Void) {
+  /// Runs parts `0..<partCount` (at most one more than there are workers) and returns when all are done.
+  func run(partCount: Int, _ body: (Int) -> Void) {
     withoutActuallyEscaping(body) { body in
       job = body
-      activeWorkers = workers
-      pending.store(sleepers.count, ordering: .relaxed)
-      epoch.add(1, ordering: .sequentiallyConsistent)
-      wake()
+      let now = epoch.load(ordering: .relaxed) + 1
+      for sleeper in sleepers.dropFirst(partCount - 1) {
+        sleeper.claimed.store(now, ordering: .relaxed)
+      }
+      unfinished.store(partCount - 1, ordering: .relaxed)
+      epoch.store(now, ordering: .sequentiallyConsistent)
+      wake(partCount - 1)
       body(0)
+      for index in 0..<partCount - 1 where sleepers[index].claim(now) {
+        body(index + 1)
+        unfinished.subtract(1, ordering: .acquiringAndReleasing)
+      }
       var spins = 0
-      while pending.load(ordering: .acquiring) > 0 {
+      while unfinished.load(ordering: .acquiring) > 0 {
         spins += 1
         if spins < 20_000 { nk_pause() } else { sched_yield() }
       }
@@ -94,11 +110,11 @@ private final class Team: @unchecked Sendable {
   func stop() {
     stopped.store(true, ordering: .releasing)
     epoch.add(1, ordering: .sequentiallyConsistent)
-    wake()
+    wake(sleepers.count)
   }
 
-  private func wake() {
-    for sleeper in sleepers
+  private func wake(_ count: Int) {
+    for sleeper in sleepers.prefix(count)
     where sleeper.isAsleep.exchange(false, ordering: .sequentiallyConsistent) {
       sleeper.semaphore.signal()
     }
@@ -109,8 +125,10 @@ private final class Team: @unchecked Sendable {
     while true {
       seen = waitForEpoch(after: seen, sleepers[index])
       if stopped.load(ordering: .acquiring) { return }
-      if index < activeWorkers { job?(index + 1) }
-      pending.subtract(1, ordering: .acquiringAndReleasing)
+      if sleepers[index].claim(seen) {
+        job?(index + 1)
+        unfinished.subtract(1, ordering: .acquiringAndReleasing)
+      }
     }
   }
 

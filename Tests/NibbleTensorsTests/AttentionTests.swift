@@ -1,0 +1,92 @@
+import CNibbleKernels
+import Foundation
+import NibbleTensors
+import Testing
+
+/// The attention tile of every instruction set against softmax(q · K) V in double precision.
+@Suite struct AttentionTests {
+  struct Shape: Sendable {
+    var tokens: Int
+    var group: Int
+    var size: Int
+    var first: Int
+    var window = 0
+  }
+
+  static let shapes = [
+    Shape(tokens: 1, group: 1, size: 64, first: 0),
+    Shape(tokens: 1, group: 3, size: 64, first: 200),
+    Shape(tokens: 10, group: 3, size: 64, first: 0),
+    Shape(tokens: 10, group: 3, size: 64, first: 190),
+    Shape(tokens: 4, group: 8, size: 128, first: 63),
+    Shape(tokens: 7, group: 2, size: 80, first: 64),
+    Shape(tokens: 5, group: 1, size: 20, first: 130),
+    Shape(tokens: 1, group: 48, size: 16, first: 70),
+    Shape(tokens: 9, group: 2, size: 32, first: 150, window: 24),
+    Shape(tokens: 1, group: 2, size: 32, first: 300, window: 100),
+    Shape(tokens: 3, group: 1, size: 8, first: 0, window: 1),
+  ]
+
+  private static func expected(
+    _ shape: Shape, _ queries: [Float], _ keys: [UInt16], _ values: [UInt16], scale: Float
+  ) -> [Double] {
+    var results: [Double] = []
+    for row in 0..<shape.tokens * shape.group {
+      let position = shape.first + row / shape.group
+      let start = shape.window > 0 ? max(0, position + 1 - shape.window) : 0
+      let scores = (start...position).map { key in
+        (0..<shape.size).reduce(0.0) { sum, i in
+          sum + Double(queries[row * shape.size + i])
+            * Double(Half.float(keys[key * shape.size + i]))
+        } * Double(scale)
+      }
+      let top = scores.max() ?? 0
+      let weights = scores.map { exp($0 - top) }
+      let total = weights.reduce(0, +)
+      for i in 0..<shape.size {
+        var sum = 0.0
+        for (offset, weight) in weights.enumerated() {
+          sum += weight * Double(Half.float(values[(start + offset) * shape.size + i]))
+        }
+        results.append(sum / total)
+      }
+    }
+    return results
+  }
+
+  @Test(arguments: shapes.indices, [NK_SCALAR, NK_AVX2, NK_AVX512, NK_NEON].map(\.rawValue))
+  func agreesWithTheDefinition(_ index: Int, _ set: UInt32) throws {
+    guard let attend = nk_attend_for(nk_instruction_set(rawValue: set)) else { return }
+    let shape = Self.shapes[index]
+    var random = RandomSource(seed: UInt64(index))
+    let rows = shape.tokens * shape.group
+    let queries = (0..<rows * shape.size).map { _ in Float(2 * random.gaussian()) }
+    let positions = shape.first + shape.tokens
+    let keys = (0..<positions * shape.size).map { _ in Half.bits(Float(random.gaussian())) }
+    let values = (0..<positions * shape.size).map { _ in Half.bits(Float(random.gaussian())) }
+    let scale = 1 / Float(shape.size).squareRoot()
+    var results = [Float](repeating: .nan, count: rows * shape.size)
+    var scratch = [Float](repeating: .nan, count: nk_attention_scratch(rows, shape.size))
+    results.withUnsafeMutableBufferPointer { results in
+      scratch.withUnsafeMutableBufferPointer { scratch in
+        queries.withUnsafeBufferPointer { queries in
+          keys.withUnsafeBufferPointer { keys in
+            values.withUnsafeBufferPointer { values in
+              var tile = nk_attention_tile(
+                query: queries.baseAddress, result: results.baseAddress, keys: keys.baseAddress,
+                values: values.baseAddress, scratch: scratch.baseAddress,
+                token_stride: shape.group * shape.size, row_count: rows,
+                group_count: shape.group, head_size: shape.size, first_position: shape.first,
+                window: shape.window, scale: scale)
+              attend(&tile)
+            }
+          }
+        }
+      }
+    }
+    let expected = Self.expected(shape, queries, keys, values, scale: scale)
+    for (result, expected) in zip(results, expected) {
+      #expect(abs(Double(result) - expected) < 2e-6 * max(1, abs(expected)), "row of \(shape)")
+    }
+  }
+}

@@ -1,0 +1,72 @@
+internal import CNibbleKernels
+internal import NibbleTensors
+
+/// Buffers that products reuse: quantized activations, and a panel of expanded weights a thread.
+///
+/// They grow to the largest product and never shrink. One scratch serves one product at a time.
+public final class ActivationScratch {
+  private var activationMemory = GrowingMemory()
+  private var panelMemory = GrowingMemory()
+
+  public init() {}
+
+  /// The kernels of this machine.
+  static let kernels: nk_matmul_table = nk_matmul().pointee
+
+  /// Below this many numbers, waking the other threads costs more than they help.
+  private static let sharedQuantizationThreshold = 1 << 14
+
+  /// The activations `[count, columnCount]` as kernels see them, with their 8-bit codes when these are needed.
+  func activations(
+    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, quantized: Bool, pool: WorkerPool
+  ) -> nk_activations {
+    guard quantized else {
+      var plain = nk_activations()
+      plain.values = x
+      plain.columns = columnCount
+      return plain
+    }
+    let memory = activationMemory.reserve(nk_activation_bytes(columnCount, count))
+    let activations = nk_activations_in(memory, x, columnCount, count)
+    func quantize(_ rows: Range<Int>) {
+      var activations = activations
+      Self.kernels.quantize(&activations, rows.lowerBound, rows.count)
+    }
+    if count * columnCount < Self.sharedQuantizationThreshold {
+      quantize(0..<count)
+    } else {
+      pool.rows(count, quantize)
+    }
+    return activations
+  }
+
+  /// Memory for one panel a thread.
+  func panels(columnCount: Int, threadCount: Int) -> Panels {
+    let stride = (nk_matmul_scratch_bytes(columnCount) + 4095) / 4096 * 4096
+    return Panels(base: panelMemory.reserve(stride * threadCount), stride: stride)
+  }
+
+  struct Panels {
+    let base: UnsafeMutableRawPointer
+    let stride: Int
+
+    func panel(_ thread: Int) -> UnsafeMutableRawPointer { base + thread * stride }
+  }
+}
+
+/// Uninitialized memory aligned to 64 bytes that grows on demand and forgets its contents when it does.
+private struct GrowingMemory: ~Copyable {
+  private var base = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+  private var byteCount = 64
+
+  mutating func reserve(_ needed: Int) -> UnsafeMutableRawPointer {
+    if needed > byteCount {
+      base.deallocate()
+      base = .allocate(byteCount: needed, alignment: 64)
+      byteCount = needed
+    }
+    return base
+  }
+
+  deinit { base.deallocate() }
+}

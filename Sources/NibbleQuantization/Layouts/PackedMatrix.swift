@@ -1,0 +1,90 @@
+internal import CNibbleKernels
+public import NibbleTensors
+
+/// A weight matrix `[rowCount, columnCount]` that stays in its file's bytes: it is multiplied and decoded, never expanded.
+///
+/// A product with a block type quantizes the activations to 8 bits in blocks of 32; a product with a plain type is done
+/// in float. `nk_matmul.h` gives the formulas. The same bits come out on every machine, for any thread
+/// count, and whether activation rows are multiplied together or one at a time.
+public struct PackedMatrix: Sendable {
+  /// How the weights are stored.
+  public enum Element: Hashable, Sendable {
+    /// Plain floats: F32, F16 or BF16.
+    case plain(DType)
+    /// Blocks of a GGUF type.
+    case blocks(GGMLType)
+
+    /// Whether ``PackedMatrix`` multiplies this.
+    public var isSupported: Bool { weightType != nil }
+
+    var weightType: nk_weight_type? {
+      let code: UInt32
+      switch self {
+      case .plain(.float32): code = GGMLType.f32.rawValue
+      case .plain(.float16): code = GGMLType.f16.rawValue
+      case .plain(.bfloat16): code = GGMLType.bf16.rawValue
+      case .plain: return nil
+      case .blocks(let type): code = type.rawValue
+      }
+      let type = nk_weight_type(rawValue: code)
+      return nk_weight_row_bytes(type, 256) > 0 ? type : nil
+    }
+  }
+
+  public let element: Element
+  /// Output features.
+  public let rowCount: Int
+  /// Input features.
+  public let columnCount: Int
+  /// The rows, one after another.
+  public let bytes: ByteView
+
+  let weightType: nk_weight_type
+  /// Bytes of one row.
+  public let rowByteCount: Int
+
+  /// - Throws: ``PackedMatrixError`` when the element has no kernel, the rows are no whole blocks, or `bytes` has another
+  ///   length than the shape needs.
+  public init(
+    element: Element, rowCount: Int, columnCount: Int, bytes: ByteView
+  ) throws(PackedMatrixError) {
+    guard let weightType = element.weightType else {
+      throw PackedMatrixError("cannot multiply weights stored as \(element)")
+    }
+    guard rowCount >= 0, columnCount > 0 else {
+      throw PackedMatrixError("a matrix of \(rowCount) x \(columnCount) cannot be multiplied")
+    }
+    let rowByteCount = nk_weight_row_bytes(weightType, columnCount)
+    guard rowByteCount > 0 else {
+      throw PackedMatrixError("rows of \(columnCount) weights are no whole blocks of \(element)")
+    }
+    let (needed, overflow) = rowByteCount.multipliedReportingOverflow(by: rowCount)
+    guard !overflow, needed == bytes.count else {
+      throw PackedMatrixError(
+        "\(rowCount) x \(columnCount) weights as \(element) do not fit \(bytes.count) bytes")
+    }
+    self.element = element
+    self.rowCount = rowCount
+    self.columnCount = columnCount
+    self.bytes = bytes
+    self.weightType = weightType
+    self.rowByteCount = rowByteCount
+  }
+
+  /// Expands row `row` to `columnCount` floats, exactly as the format defines them.
+  public func decodeRow(_ row: Int, into output: UnsafeMutableBufferPointer<Float>) {
+    precondition(row >= 0 && row < rowCount && output.count >= columnCount)
+    bytes.withUnsafeBytes { bytes in
+      guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
+      nk_decode_weights(weightType, base + row * rowByteCount, columnCount, output.baseAddress)
+    }
+  }
+}
+
+/// Why bytes are no ``PackedMatrix``.
+public struct PackedMatrixError: Error, CustomStringConvertible, Sendable {
+  /// The reason in words.
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,4 +1,5 @@
-/// Why a checkpoint could not be read or written. Its description is one line that names file, tensor and reason.
+/// Why a checkpoint could not be read or written. Its description is one line that names file,
+/// tensor and reason.
 public struct CheckpointError: Error, CustomStringConvertible, Sendable {
   /// What kind of thing went wrong; new codes may be added.
   public struct Code: Hashable, Sendable {

@@ -1,8 +1,9 @@
 extension JSONValue {
   /// Reads one JSON document.
   ///
-  /// Strict about what files must not contain: duplicate keys, bad UTF-8, unpaired surrogates, numbers outside the
-  /// grammar, anything but white space after the value, and nesting deeper than 200 levels.
+  /// Strict about what files must not contain: duplicate keys, bad UTF-8, unpaired surrogates,
+  /// numbers outside the grammar, anything but white space after the value, and nesting deeper than
+  /// 200 levels.
   ///
   /// - Throws: ``CheckpointError/Code/malformed`` with the byte offset of the first fault.
   public static func parse(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) -> JSONValue {
@@ -130,7 +131,7 @@ private struct JSONParser {
     while position < bytes.count {
       let byte = bytes[position]
       if byte == UInt8(ascii: "\"") {
-        let text = try decode(bytes[start..<position])
+        let text = try decode(UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
         position += 1
         return text
       }
@@ -141,10 +142,8 @@ private struct JSONParser {
     throw fault("the text ends inside a string")
   }
 
-  func decode(_ slice: some Collection<UInt8>) throws(CheckpointError) -> String {
-    guard let text = String(validating: slice, as: UTF8.self) else {
-      throw fault("a string that is not UTF-8")
-    }
+  func decode(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) -> String {
+    guard let text = String(exactly: bytes) else { throw fault("a string that is not UTF-8") }
     return text
   }
 
@@ -154,7 +153,10 @@ private struct JSONParser {
       let byte = bytes[position]
       position += 1
       switch byte {
-      case UInt8(ascii: "\""): return try decode(result)
+      case UInt8(ascii: "\""):
+        let text = result.withUnsafeBytes { String(exactly: $0) }
+        guard let text else { throw fault("a string that is not UTF-8") }
+        return text
       case UInt8(ascii: "\\"): try escape(into: &result)
       case 0..<0x20: throw fault("a raw control character in a string")
       default: result.append(byte)
@@ -230,7 +232,10 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isWhole, let value = Int64(text) { return .integer(value) }
-    guard let value = Double(text) else { throw fault("a number that cannot be read") }
+    guard let value = Double(text), value.isFinite else {
+      position = start
+      throw fault("a number out of range")
+    }
     return .number(value)
   }
 }

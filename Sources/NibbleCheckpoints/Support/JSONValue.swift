@@ -1,4 +1,5 @@
-/// A JSON value (RFC 8259). Objects keep the order of their keys; whole numbers that fit stay integers.
+/// A JSON value (RFC 8259). Objects keep the order of their keys; whole numbers that fit stay
+/// integers.
 public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -42,7 +43,8 @@ public enum JSONValue: Sendable, Equatable {
 public struct JSONObject: Sendable, Equatable {
   /// Keys in order.
   public private(set) var keys: [String] = []
-  private var values: [String: JSONValue] = [:]
+  /// By exact bytes: vocabularies hold keys that Unicode calls equivalent.
+  private var values: [ExactKey: JSONValue] = [:]
 
   public init() {}
 
@@ -54,22 +56,24 @@ public struct JSONObject: Sendable, Equatable {
 
   /// Reads, appends, replaces in place, or (with nil) removes a member.
   public subscript(key: String) -> JSONValue? {
-    get { values[key] }
+    get { values[ExactKey(key)] }
     set {
       if let newValue {
-        if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-      } else if values.removeValue(forKey: key) != nil {
-        keys.removeAll { $0 == key }
+        if values.updateValue(newValue, forKey: ExactKey(key)) == nil { keys.append(key) }
+      } else if values.removeValue(forKey: ExactKey(key)) != nil {
+        keys.removeAll { ExactKey($0) == ExactKey(key) }
       }
     }
   }
 
   /// Appends a member; returns false, and changes nothing, when the key is there already.
   mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-    guard values[key] == nil else { return false }
-    values[key] = value
-    keys.append(key)
-    return true
+    guard let old = values.updateValue(value, forKey: ExactKey(key)) else {
+      keys.append(key)
+      return true
+    }
+    values[ExactKey(key)] = old
+    return false
   }
 
   mutating func reserveCapacity(_ count: Int) {

@@ -9,8 +9,8 @@ public enum JSONStyle: Sendable {
 }
 
 extension JSONValue {
-  /// The value as JSON text. Only quotes, backslashes and control characters are escaped; infinities and NaN, which JSON
-  /// lacks, become null.
+  /// The value as JSON text. Only quotes, backslashes and control characters are escaped;
+  /// infinities and NaN, which JSON lacks, become null.
   public func text(_ style: JSONStyle = .compact) -> String {
     var writer = JSONWriter(style: style)
     writer.write(self, depth: 0)

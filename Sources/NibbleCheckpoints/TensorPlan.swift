@@ -1,0 +1,37 @@
+/// A tensor that is going to be written.
+public struct TensorPlan: Sendable {
+  /// The name in the file's naming.
+  public var name: String
+  /// Dimensions, slowest first: `[rows, columns]`.
+  public var shape: [Int]
+  /// How the bytes will encode the values.
+  public var type: StoredType
+
+  public init(name: String, shape: [Int], type: StoredType) {
+    self.name = name
+    self.shape = shape
+    self.type = type
+  }
+
+  /// Bytes that the tensor will take.
+  ///
+  /// - Throws: ``CheckpointError/Code/malformed`` when shape and type contradict each other.
+  public var byteCount: Int {
+    get throws(CheckpointError) {
+      do {
+        return try type.byteCount(shape: shape)
+      } catch {
+        throw error.ofTensor(name)
+      }
+    }
+  }
+}
+
+extension CheckpointError {
+  /// The same error with `tensor` filled in where it was unknown.
+  func ofTensor(_ name: String) -> CheckpointError {
+    var error = self
+    if error.tensor == nil { error.tensor = name }
+    return error
+  }
+}

@@ -1,0 +1,74 @@
+internal import CNibbleKernels
+internal import NibbleTensors
+
+/// Causal attention of new tokens over one block's cache (Vaswani et al. 2017, arXiv:1706.03762; grouped heads: Ainslie
+/// et al. 2023, arXiv:2305.13245).
+///
+/// Work is cut into tiles of some tokens and the query heads that share one key-value head, so that memory does not
+/// grow with the square of the positions, and no result depends on the number of threads.
+struct Attention {
+  let config: ModelConfig
+  let cache: KeyValueCache
+  let block: Int
+  let pool: WorkerPool
+
+  private var groupCount: Int { config.headCount / config.keyValueHeadCount }
+  private var tileTokenCount: Int { max(1, 32 / groupCount) }
+
+  /// Writes the new tokens' keys and values, `[tokens, key-value heads · head size]`, into the cache.
+  func store(_ keys: Activations, _ values: Activations) {
+    let featureCount = config.headFeatureCount
+    for head in 0..<config.keyValueHeadCount {
+      let start = cache.count * featureCount
+      let keyRows = cache.keys(block: block, head: head) + start
+      let valueRows = cache.values(block: block, head: head) + start
+      let column = head * featureCount
+      for row in 0..<keys.rowCount {
+        let target = row * featureCount
+        Half.encode(keys.row(row) + column, count: featureCount, into: keyRows + target)
+        Half.encode(values.row(row) + column, count: featureCount, into: valueRows + target)
+      }
+    }
+  }
+
+  /// Attends with `queries`, `[tokens, heads · head size]`, into a matrix of the same shape.
+  func attend(_ queries: Activations, into result: Activations) {
+    let tileCount = (queries.rowCount + tileTokenCount - 1) / tileTokenCount
+    let itemCount = config.keyValueHeadCount * tileCount
+    let rowCount = min(tileTokenCount, queries.rowCount) * groupCount
+    let scratchCount = nk_attention_scratch(rowCount, config.headFeatureCount)
+    let body: (Range<Int>) -> Void = { items in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: scratchCount) { scratch in
+        guard let scratch = scratch.baseAddress else { return }
+        for item in items {
+          let (head, tile) = item.quotientAndRemainder(dividingBy: tileCount)
+          let first = tile * tileTokenCount
+          let tokens = first..<min(first + tileTokenCount, queries.rowCount)
+          attend(queries, into: result, head: head, tokens: tokens, scratch)
+        }
+      }
+    }
+    // Waking threads costs more than the attention of one token over a few positions.
+    if queries.rowCount * (cache.count + queries.rowCount) < 64 {
+      body(0..<itemCount)
+    } else {
+      pool.rows(itemCount, body)
+    }
+  }
+
+  private func attend(
+    _ queries: Activations, into result: Activations, head: Int, tokens: Range<Int>,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let column = head * groupCount * config.headFeatureCount
+    var tile = nk_attention_tile(
+      query: queries.row(tokens.lowerBound) + column,
+      result: result.row(tokens.lowerBound) + column,
+      keys: cache.keys(block: block, head: head), values: cache.values(block: block, head: head),
+      scratch: scratch, token_stride: queries.columnCount, row_count: tokens.count * groupCount,
+      group_count: groupCount, head_size: config.headFeatureCount,
+      first_position: cache.count + tokens.lowerBound, window: config.slidingWindow ?? 0,
+      scale: 1 / Float(config.headFeatureCount).squareRoot())
+    nk_attend(&tile)
+  }
+}

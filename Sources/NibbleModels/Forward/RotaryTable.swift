@@ -1,0 +1,54 @@
+internal import Foundation
+
+/// Cosines and sines of the rotary embedding for the positions so far, and their application to heads.
+struct RotaryTable {
+  private let frequencies: [Float]
+  private let pairing: RopeConfig.Pairing
+  private let headFeatureCount: Int
+  private var cosines: [Float] = []
+  private var sines: [Float] = []
+  private var positionCount = 0
+
+  init(config: ModelConfig) {
+    frequencies = config.rope.frequencies
+    pairing = config.rope.pairing
+    headFeatureCount = config.headFeatureCount
+  }
+
+  /// Fills the table up to `count` positions. Angles are single-precision products, as the reference computes them.
+  mutating func prepare(positions count: Int) {
+    guard count > positionCount else { return }
+    let target = max(count, 2 * positionCount, 64)
+    cosines.reserveCapacity(target * frequencies.count)
+    sines.reserveCapacity(target * frequencies.count)
+    for position in positionCount..<target {
+      for frequency in frequencies {
+        let angle = Double(Float(position) * frequency)
+        cosines.append(Float(cos(angle)))
+        sines.append(Float(sin(angle)))
+      }
+    }
+    positionCount = target
+  }
+
+  /// Turns every head of one row in place; `headCount` heads lie one after another.
+  func apply(to row: UnsafeMutablePointer<Float>, headCount: Int, position: Int) {
+    let pairCount = frequencies.count
+    cosines.withUnsafeBufferPointer { cosines in
+      sines.withUnsafeBufferPointer { sines in
+        let first = position * pairCount
+        for head in 0..<headCount {
+          let x = row + head * headFeatureCount
+          for pair in 0..<pairCount {
+            let cosine = cosines[first + pair]
+            let sine = sines[first + pair]
+            let (i, j) = pairing == .halves ? (pair, pair + pairCount) : (2 * pair, 2 * pair + 1)
+            let (a, b) = (x[i], x[j])
+            x[i] = a * cosine - b * sine
+            x[j] = a * sine + b * cosine
+          }
+        }
+      }
+    }
+  }
+}

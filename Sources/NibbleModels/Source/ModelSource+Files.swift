@@ -1,0 +1,73 @@
+internal import Foundation
+public import NibbleCheckpoints
+
+extension ModelSource {
+  /// The tokenizer that the checkpoint describes.
+  public func tokenizerDefinition() throws -> TokenizerDefinition {
+    switch naming {
+    case .gguf: return try TokenizerDefinition(metadata: checkpoint.metadata)
+    case .huggingFace:
+      guard let tokenizer = try checkpoint.json("tokenizer.json") else {
+        throw ModelError(.missing, "there is no tokenizer.json beside the tensors")
+      }
+      var definition = try TokenizerDefinition(
+        tokenizerJSON: tokenizer, tokenizerConfig: try checkpoint.json("tokenizer_config.json"),
+        modelConfig: try checkpoint.json("config.json"), vocabularySize: config.vocabularyCount,
+        chatTemplate: try checkpoint.text("chat_template.jinja"))
+      for id in try generationEndTokens() where !definition.endTokenIDs.contains(id) {
+        definition.endTokenIDs.append(id)
+      }
+      return definition
+    }
+  }
+
+  /// The tokens that `generation_config.json` ends an answer with; chat models often list more there.
+  private func generationEndTokens() throws -> [Int] {
+    guard let value = try checkpoint.json("generation_config.json")?["eos_token_id"] else {
+      return []
+    }
+    let ids = (value.array ?? [value]).compactMap(\.integer)
+    return ids.filter { (0..<config.vocabularyCount).contains($0) }
+  }
+
+  /// All keys of a GGUF file with this model but those that tell how it was quantized.
+  public func ggufMetadata() throws -> Metadata {
+    if naming == .gguf {
+      var metadata = checkpoint.metadata
+      for key in metadata.keys where key.hasPrefix("split.") { metadata[key] = nil }
+      metadata["general.file_type"] = nil
+      metadata["general.quantization_version"] = nil
+      return metadata
+    }
+    let name = URL(fileURLWithPath: checkpoint.path).standardizedFileURL.lastPathComponent
+    var metadata = config.metadata(name: name)
+    let tokenizer = try tokenizerDefinition().metadata()
+    for key in tokenizer.keys { metadata[key] = tokenizer[key] }
+    return metadata
+  }
+
+  /// The files that stand beside the tensors in a Hugging Face folder, by name.
+  public func huggingFaceFiles() throws -> [String: [UInt8]] {
+    if naming == .huggingFace {
+      var files: [String: [UInt8]] = [:]
+      for name in Self.companionNames {
+        if let text = try checkpoint.text(name) { files[name] = Array(text.utf8) }
+      }
+      return files
+    }
+    let definition = try tokenizerDefinition()
+    let (tokenizer, tokenizerConfig) = try definition.huggingFaceFiles()
+    let configJSON = config.huggingFaceJSON(
+      beginTokenID: definition.beginTokenID, endTokenIDs: definition.endTokenIDs)
+    return [
+      "config.json": Array((configJSON.text(.indented(2)) + "\n").utf8),
+      "tokenizer.json": Array(tokenizer.text(.indented(2)).utf8),
+      "tokenizer_config.json": Array((tokenizerConfig.text(.indented(2)) + "\n").utf8),
+    ]
+  }
+
+  private static let companionNames = [
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "chat_template.jinja",
+  ]
+}

@@ -1,0 +1,88 @@
+/// The way from text to tokens: added tokens, normalizers, pre-tokenizers, model.
+struct TokenEncoder: Sendable {
+  private let rawMatcher: AddedTokenMatcher
+  private let normalizedMatcher: AddedTokenMatcher
+  private let normalizers: NormalizerChain
+  private let preTokenizers: PreTokenizerChain
+  private let model: BytePairModel
+  /// The character that stands for a space, where no merge crosses from another character to it: cutting there
+  /// changes no token and makes short pieces of a long text.
+  private let wordMark: [UInt8]?
+
+  init(_ definition: TokenizerDefinition) throws(ModelError) {
+    let normalizers = try NormalizerChain(definition.normalizers)
+    self.normalizers = normalizers
+    preTokenizers = try PreTokenizerChain(definition.preTokenizers)
+    model = BytePairModel(definition)
+    wordMark = Self.wordMark(of: definition)
+    rawMatcher = AddedTokenMatcher(definition.addedTokens.filter { !$0.isNormalized })
+    normalizedMatcher = AddedTokenMatcher(
+      definition.addedTokens.filter(\.isNormalized), normalize: { normalizers.apply($0) })
+  }
+
+  /// Appends the tokens of valid UTF-8.
+  func encode(_ bytes: [UInt8], parsesSpecial: Bool, into tokens: inout [Int]) {
+    guard !bytes.isEmpty else { return }
+    var state = State()
+    for segment in rawMatcher.split(bytes.span, includesSpecial: parsesSpecial) {
+      if let token = segment.token {
+        tokens.append(token)
+        continue
+      }
+      let isAtStart = segment.range.lowerBound == 0
+      if normalizers.isEmpty, normalizedMatcher.isEmpty {
+        let isWhole = segment.range.count == bytes.count
+        encodeText(isWhole ? bytes : Array(bytes[segment.range]), isAtStart, &state, &tokens)
+        continue
+      }
+      let text = normalizers.apply(Array(bytes[segment.range]))
+      for part in normalizedMatcher.split(text.span, includesSpecial: parsesSpecial) {
+        if let token = part.token {
+          tokens.append(token)
+        } else {
+          let isFirst = isAtStart && part.range.lowerBound == 0
+          encodeText(Array(text[part.range]), isFirst, &state, &tokens)
+        }
+      }
+    }
+  }
+
+  private struct State {
+    var merger = PairMerger()
+    var cache = WordCache()
+  }
+
+  private func encodeText(
+    _ bytes: [UInt8], _ isAtStart: Bool, _ state: inout State, _ tokens: inout [Int]
+  ) {
+    guard !bytes.isEmpty else { return }
+    var text = CutText(bytes: bytes, pieces: [0..<bytes.count], isAtStart: isAtStart)
+    preTokenizers.apply(&text)
+    if let wordMark { text.cutBeforeRuns(of: wordMark) }
+    let span = text.bytes.span
+    for piece in text.pieces {
+      guard piece.count <= WordCache.longestPiece else {
+        model.encode(span, piece, with: &state.merger, into: &tokens)
+        continue
+      }
+      let hash = span.hash(piece)
+      if state.cache.append(span, piece, hash: hash, to: &tokens) { continue }
+      let start = tokens.count
+      model.encode(span, piece, with: &state.merger, into: &tokens)
+      state.cache.insert(span, piece, hash: hash, tokens: tokens[start...])
+    }
+  }
+
+  private static func wordMark(of definition: TokenizerDefinition) -> [UInt8]? {
+    guard !definition.isByteLevel, !definition.ignoresMerges else { return nil }
+    let mark = TokenizerDefinition.spaceMark
+    let scalar: Unicode.Scalar? = mark.unicodeScalars.first
+    guard definition.tokens.contains(where: { $0 == mark }) else { return nil }
+    for merge in definition.merges {
+      let right = definition.tokens[Int(merge.right)].unicodeScalars.first
+      let left = definition.tokens[Int(merge.left)].unicodeScalars.last
+      if right == scalar, left != scalar { return nil }
+    }
+    return Array(mark.utf8)
+  }
+}

@@ -1,0 +1,129 @@
+internal import NibbleCheckpoints
+internal import NibbleTensors
+internal import Synchronization
+
+/// Reopens what a job wrote and compares it with the source, value by value.
+struct OutputVerification {
+  let tasks: [TensorTask]
+  let chunks: [RowChunk]
+  let loop: ChunkLoop
+  let progress: any ProgressReporter
+
+  /// What the comparison found.
+  struct Finding {
+    /// ‖W − Ŵ‖² / ‖W‖² of each task; nil where the values are no numbers that decode.
+    var relativeErrors: [Double?]
+    /// What does not hold, in words; empty when the output is what was meant.
+    var failures: [String]
+  }
+
+  init(_ transfer: TensorTransfer) {
+    tasks = transfer.tasks
+    chunks = transfer.chunks
+    loop = transfer.loop
+    progress = transfer.progress
+  }
+
+  /// Checks that the file at `path` holds exactly the bytes that the encoder made, that all values decode to finite
+  /// numbers, and how far they are from the source's.
+  ///
+  /// - Parameters:
+  ///   - path: the output, under its final name.
+  ///   - hashes: of each chunk's bytes, as ``TensorTransfer/write(to:phase:)`` returned them.
+  /// - Returns: what differs, and each tensor's relative error.
+  /// - Throws: `CheckpointError` when the file cannot be read, ``JobCancelled``.
+  func run(path: String, hashes: [ByteHash]) throws -> Finding {
+    let checkpoint = try Checkpoint.open(path)
+    var failures: [String] = []
+    let records = match(checkpoint.tensors, &failures)
+    guard failures.isEmpty else {
+      return Finding(relativeErrors: tasks.map { _ in nil }, failures: failures)
+    }
+    let results = Mutex([ChunkResult?](repeating: nil, count: chunks.count))
+    let pages = ChunkCount(tasks, chunks)
+    let meter = ProgressMeter("verifying", total: ProgressMeter.byteCount(tasks), progress)
+    try loop.run(chunks.count) { index, scratch in
+      let chunk = chunks[index]
+      let task = tasks[chunk.task]
+      let record = records[chunk.task]
+      let result = try compare(chunk, task, record, hashes[index], scratch)
+      results.withLock { $0[index] = result }
+      task.releaseSource(chunk.rows)
+      if pages.finish(chunk) {
+        task.releaseSource()
+        record.bytes.releasePages()
+      }
+      meter.add(chunk.rows.count * task.sourceRowByteCount)
+    }
+    return summary(results.withLock { $0 })
+  }
+
+  /// The output's records in the tasks' order.
+  private func match(_ records: [TensorRecord], _ failures: inout [String]) -> [TensorRecord] {
+    let byName = Dictionary(records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    if records.count != tasks.count {
+      failures.append("the file holds \(records.count) tensors instead of \(tasks.count)")
+    }
+    return tasks.compactMap { task in
+      guard let record = byName[task.name] else {
+        failures.append("\(task.name) is missing in the file")
+        return nil
+      }
+      if record.shape != task.shape || record.type != task.type {
+        failures.append("\(task.name) has another shape or type in the file")
+      }
+      return record
+    }
+  }
+
+  private struct ChunkResult {
+    var difference = SquaredDifference()
+    var hasSameBytes: Bool
+    var isFinite = true
+  }
+
+  private func compare(
+    _ chunk: RowChunk, _ task: TensorTask, _ record: TensorRecord, _ hash: ByteHash,
+    _ scratch: Scratch
+  ) throws(CheckpointError) -> ChunkResult {
+    let rowByteCount = task.rowByteCount
+    let view = record.bytes[
+      chunk.rows.lowerBound * rowByteCount..<chunk.rows.upperBound * rowByteCount]
+    var result = ChunkResult(hasSameBytes: view.withUnsafeBytes { ByteHash($0) } == hash)
+    guard RowCodec.canDecode(task.type), RowCodec.canDecode(task.sourceType) else { return result }
+    let written = scratch.otherValues(chunk.rows.count * task.columnCount)
+    try view.withUnsafeBytes { (bytes) throws(CheckpointError) in
+      try RowCodec.decode(task.type, bytes, into: written)
+    }
+    view.releasePages()
+    result.isFinite = firstNonFinite(written) == nil
+    let source = try task.sourceValues(chunk.rows, scratch)
+    result.difference = SquaredDifference(source, written)
+    return result
+  }
+
+  /// Adds up the chunks in order, so that the sums are the same for any number of threads.
+  private func summary(_ results: [ChunkResult?]) -> Finding {
+    var sums = tasks.map { _ in SquaredDifference() }
+    var failures: [String] = []
+    for (chunk, result) in zip(chunks, results) {
+      guard let result else { continue }
+      sums[chunk.task].add(result.difference)
+      let rows = "\(tasks[chunk.task].name), rows \(chunk.rows)"
+      if !result.hasSameBytes {
+        failures.append("\(rows): the file's bytes are not what was written")
+      }
+      if !result.isFinite { failures.append("\(rows): a decoded value is not finite") }
+    }
+    let errors = zip(tasks, sums).map { task, sum -> Double? in
+      RowCodec.canDecode(task.type) && RowCodec.canDecode(task.sourceType) ? sum.relativeError : nil
+    }
+    for (task, error) in zip(tasks, errors) {
+      // An encoder that is worth its name beats a tensor of zeros, whose error is 1.
+      if let error, !(error < 1) {
+        failures.append("\(task.name): the relative error \(error) is that of lost data")
+      }
+    }
+    return Finding(relativeErrors: errors, failures: failures)
+  }
+}

@@ -1,0 +1,91 @@
+internal import NibbleCheckpoints
+internal import NibbleModels
+internal import NibbleQuantization
+internal import NibbleTensors
+
+/// One tensor of a job's output: where its values come from and how they will be stored.
+struct TensorTask: Sendable {
+  /// Where the values come from.
+  enum Origin: Sendable {
+    /// A tensor of the source, its rows in the order that the output needs.
+    case stored(TensorRecord, RowOrder)
+    case generated([Float])
+  }
+
+  /// The name in the output.
+  var name: String
+  /// Dimensions, slowest first.
+  var shape: [Int]
+  var origin: Origin
+  /// How the output stores the values.
+  var type: StoredType
+  /// Why the type is what it is, where that is not plain.
+  var reason: String?
+
+  init(_ tensor: MappedTensor, type: StoredType, reason: String?) {
+    name = tensor.name
+    shape = tensor.shape
+    origin = .stored(tensor.record, tensor.rowOrder)
+    self.type = type
+    self.reason = reason
+  }
+
+  init(_ tensor: GeneratedTensor, type: StoredType) {
+    name = tensor.name
+    shape = tensor.shape
+    origin = .generated(tensor.values)
+    self.type = type
+    reason = "computed from the configuration"
+  }
+
+  /// How the source stores the values.
+  var sourceType: StoredType {
+    if case .stored(let record, _) = origin { record.type } else { .plain(.float32) }
+  }
+
+  var plan: TensorPlan { TensorPlan(name: name, shape: shape, type: type) }
+  var elementCount: Int { shape.reduce(1, *) }
+
+  /// Whether each element counts as a row: those of a vector of plain numbers, which may have to change their order.
+  private var hasElementRows: Bool {
+    guard shape.count < 2, case .plain = sourceType, case .plain = type else { return false }
+    return true
+  }
+
+  /// Elements of one row.
+  var columnCount: Int { hasElementRows ? 1 : shape.last ?? 1 }
+  /// Rows over all dimensions but the last.
+  var rowCount: Int { hasElementRows ? elementCount : shape.dropLast().reduce(1, *) }
+
+  /// Bytes of a row in the source.
+  var sourceRowByteCount: Int { rowByteCount(sourceType) }
+  /// Bytes of a row in the output.
+  var rowByteCount: Int { rowByteCount(type) }
+
+  private func rowByteCount(_ type: StoredType) -> Int {
+    switch type {
+    case .plain(let type): columnCount * type.bitCount / 8
+    case .blocks(let type): type.rowByteCount(columnCount: columnCount) ?? 0
+    }
+  }
+}
+
+/// A few whole rows of a task, the unit of work. The cut depends on the shape alone.
+struct RowChunk: Sendable {
+  /// The task's index.
+  var task: Int
+  var rows: Range<Int>
+
+  /// Elements that a chunk aims for: a quarter of a megabyte of floats, which fits a core's own cache.
+  private static let elementCount = 1 << 16
+
+  /// All chunks of `tasks`, in order.
+  static func cut(_ tasks: [TensorTask]) -> [RowChunk] {
+    tasks.enumerated().flatMap { index, task in
+      let step = max(1, elementCount / max(task.columnCount, 1))
+      return stride(from: 0, to: task.rowCount, by: step).map { first in
+        RowChunk(task: index, rows: first..<min(first + step, task.rowCount))
+      }
+    }
+  }
+}

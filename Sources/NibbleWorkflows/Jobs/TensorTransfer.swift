@@ -1,0 +1,116 @@
+internal import NibbleCheckpoints
+internal import NibbleTensors
+internal import Synchronization
+
+/// Streams every task's rows from the source through the encoder to a writer.
+struct TensorTransfer {
+  let tasks: [TensorTask]
+  let chunks: [RowChunk]
+  let loop: ChunkLoop
+  let progress: any ProgressReporter
+
+  init(_ tasks: [TensorTask], loop: ChunkLoop, progress: any ProgressReporter) {
+    self.tasks = tasks
+    self.loop = loop
+    self.progress = progress
+    chunks = RowChunk.cut(tasks)
+  }
+
+  /// Writes all tensors; memory stays at a few chunks a thread, whatever the model's size.
+  ///
+  /// - Returns: a hash of each chunk's bytes in the output.
+  /// - Throws: ``CheckpointError/Code/invalidValue`` for the first NaN or infinity in the source, the writer's errors, and
+  ///   ``JobCancelled``.
+  func write(to writer: any CheckpointWriter, phase: String) throws -> [ByteHash] {
+    let hashes = Mutex([ByteHash?](repeating: nil, count: chunks.count))
+    let pages = ChunkCount(tasks, chunks)
+    let meter = ProgressMeter(phase, total: ProgressMeter.byteCount(tasks), progress)
+    try loop.run(chunks.count) { index, scratch in
+      let chunk = chunks[index]
+      let task = tasks[chunk.task]
+      let hash = try transfer(chunk, task, to: writer, scratch)
+      hashes.withLock { $0[index] = hash }
+      task.releaseSource(chunk.rows)
+      if pages.finish(chunk) { task.releaseSource() }
+      meter.add(chunk.rows.count * task.sourceRowByteCount)
+    }
+    return hashes.withLock { $0.compactMap { $0 } }
+  }
+
+  private func transfer(
+    _ chunk: RowChunk, _ task: TensorTask, to writer: any CheckpointWriter, _ scratch: Scratch
+  ) throws(CheckpointError) -> ByteHash {
+    let offset = chunk.rows.lowerBound * task.rowByteCount
+    var hash = ByteHash(UnsafeRawBufferPointer(start: nil, count: 0))
+    if RowCodec.canDecode(task.sourceType) {
+      let values = try task.sourceValues(chunk.rows, scratch)
+      try task.requireFinite(values, firstRow: chunk.rows.lowerBound)
+      if !task.isCopy {
+        let bytes = scratch.bytes(chunk.rows.count * task.rowByteCount)
+        try RowCodec.encode(task.type, values, columnCount: task.columnCount, into: bytes)
+        hash = ByteHash(UnsafeRawBufferPointer(bytes))
+        try writer.write(UnsafeRawBufferPointer(bytes), tensor: chunk.task, at: offset)
+        return hash
+      }
+    }
+    try task.withSourceBytes(chunk.rows, scratch) { (bytes) throws(CheckpointError) in
+      hash = ByteHash(bytes)
+      try writer.write(bytes, tensor: chunk.task, at: offset)
+    }
+    return hash
+  }
+}
+
+extension TensorTask {
+  /// Whether the output holds the source's bytes as they are.
+  var isCopy: Bool {
+    if case .stored = origin { type == sourceType } else { false }
+  }
+}
+
+/// Counts down the chunks of each task, to know when a task is done.
+final class ChunkCount: Sendable {
+  private let remaining: Mutex<[Int]>
+
+  init(_ tasks: [TensorTask], _ chunks: [RowChunk]) {
+    var counts = [Int](repeating: 0, count: tasks.count)
+    for chunk in chunks { counts[chunk.task] += 1 }
+    remaining = Mutex(counts)
+  }
+
+  /// Notes that a chunk is done; true for the last one of its task.
+  func finish(_ chunk: RowChunk) -> Bool {
+    remaining.withLock { counts in
+      counts[chunk.task] -= 1
+      return counts[chunk.task] == 0
+    }
+  }
+}
+
+/// Adds up the bytes that threads have done and reports the sum.
+final class ProgressMeter: Sendable {
+  private let phase: String
+  private let total: Int
+  private let reporter: any ProgressReporter
+  private let done = Mutex(0)
+
+  init(_ phase: String, total: Int, _ reporter: any ProgressReporter) {
+    self.phase = phase
+    self.total = total
+    self.reporter = reporter
+    reporter.report(JobProgress(phase: phase, completed: 0, total: total, unit: .bytes))
+  }
+
+  /// Bytes of all sources together.
+  static func byteCount(_ tasks: [TensorTask]) -> Int {
+    tasks.reduce(0) { $0 + $1.rowCount * $1.sourceRowByteCount }
+  }
+
+  func add(_ byteCount: Int) {
+    // Reporting under the lock keeps the reported sums ascending.
+    done.withLock { sum in
+      sum += byteCount
+      reporter.report(JobProgress(phase: phase, completed: sum, total: total, unit: .bytes))
+    }
+  }
+}

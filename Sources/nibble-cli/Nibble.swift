@@ -4,5 +4,11 @@ import Nibble
 @main
 struct NibbleCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "nibble", abstract: "Make large language models small, and prove what that cost.")
+    commandName: "nibble", abstract: "Make large language models small, and prove what that cost.",
+    subcommands: [
+      PullCommand.self, QuantizeCommand.self, ConvertCommand.self, VerifyCommand.self,
+      EvaluateCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
+    ])
+
+  static func main() async { await runAndExit() }
 }

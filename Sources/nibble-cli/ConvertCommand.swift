@@ -1,0 +1,59 @@
+import ArgumentParser
+import Nibble
+
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Write a model in another file format.",
+    discussion: """
+      MODEL is a Hugging Face folder, a .safetensors file or a .gguf file. Tensors keep their types where the format has \
+      them; --type stores all matrices as f32, f16 or bf16. Quantized tensors become f16 in a Hugging Face folder. The \
+      output is reopened and compared with MODEL.
+
+      Examples:
+        nibble convert SmolLM2-135M -o smol-bf16.gguf --format gguf
+        nibble convert smol-bf16.gguf -o SmolLM2-copy --format safetensors
+        nibble convert smol-q8_0.gguf -o SmolLM2-f32 --format safetensors --type f32
+      """)
+
+  enum FloatType: String, ExpressibleByArgument, CaseIterable {
+    case f32, f16, bf16
+
+    var type: GGMLType {
+      switch self {
+      case .f32: .f32
+      case .f16: .f16
+      case .bf16: .bf16
+      }
+    }
+  }
+
+  @Argument(help: "The model to convert.")
+  var model: String
+
+  @Option(name: .shortAndLong, help: "The file or folder to write.")
+  var output: String
+
+  @Option(help: "The format to write.")
+  var format: ConvertJob.Format
+
+  @Option(help: "The floating-point type of all matrices (default: as in MODEL).")
+  var type: FloatType?
+
+  @Flag(help: "Replace the output whatever it is.")
+  var force = false
+
+  @Flag(help: "Do not reopen and compare the output.")
+  var noVerify = false
+
+  @OptionGroup var display: OutputOptions
+  @OptionGroup var threads: ThreadOptions
+
+  func run() throws {
+    var job = ConvertJob(source: model, output: output, format: format)
+    job.floatType = type?.type
+    job.replacesOutput = force
+    job.isVerifying = !noVerify
+    try threads.run(display) { try job.run($0) }.show(display)
+  }
+}

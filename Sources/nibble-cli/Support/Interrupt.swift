@@ -1,0 +1,43 @@
+import Dispatch
+import Foundation
+import Nibble
+import Synchronization
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a request to stop, so that nothing half-written stays behind.
+///
+/// The job is asked to stop; if it has not done so after two seconds, or at the second signal, unfinished outputs are
+/// removed and the process ends.
+final class Interrupt {
+  /// Set when the user wants the job to stop.
+  let flag = CancellationFlag()
+  private let sources: [any DispatchSourceSignal]
+  private static let received = Atomic<Int32>(0)
+
+  /// The signal that asked for the stop.
+  static var receivedSignal: Int32? {
+    let number = received.load(ordering: .relaxed)
+    return number == 0 ? nil : number
+  }
+
+  init() {
+    let queue = DispatchQueue(label: "signals")
+    let flag = flag
+    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+      source.setEventHandler {
+        let isFirst = Self.received.exchange(number, ordering: .relaxed) == 0
+        if !isFirst { Self.endNow(number) }
+        flag.cancel()
+        queue.asyncAfter(deadline: .now() + 2) { Self.endNow(number) }
+      }
+      source.resume()
+      return source
+    }
+  }
+
+  private static func endNow(_ number: Int32) -> Never {
+    AtomicOutput.removeAllUnfinished()
+    _exit(128 + number)
+  }
+}

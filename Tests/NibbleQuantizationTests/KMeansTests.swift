@@ -89,6 +89,17 @@ import Testing
     }
   }
 
+  @Test func searchEndsAtTheOptimumOfBellShapedRows() {
+    for (count, levelCount) in [(576, 4), (576, 16), (1536, 8), (2048, 16)] {
+      for seed in 0..<5 {
+        let values = TestWeights.gaussian(count: count, seed: UInt64(100 + seed))
+        #expect(
+          levels(KMeans(levelCount: levelCount), values)
+            == levels(KMeans(levelCount: levelCount, isExact: true), values))
+      }
+    }
+  }
+
   /// All partitions of a few values into runs, one by one.
   private func bruteForce(_ values: [Float], _ weights: [Float], _ clusterCount: Int) -> Double {
     let order = values.indices.sorted { values[$0] < values[$1] }

@@ -9,7 +9,8 @@ public protocol CheckpointWriter: Sendable {
   /// - Parameters:
   ///   - bytes: the piece.
   ///   - index: the tensor's place among the plans.
-  ///   - offset: where the piece begins, in bytes from the tensor's start.
+  ///   - offset: where the piece begins, in bytes from the tensor's start. A tensor of several
+  ///     arrays is counted through them in order; a piece lies within one of them.
   /// - Throws: ``CheckpointError/Code/io``, for example on a full disk; the output is then gone.
   func write(
     _ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int

@@ -35,6 +35,15 @@ extension StoredType {
           .malformed, "\(elementCount) elements of \(type.rawValue) do not fill whole bytes")
       }
       return bits / 8
+    case .scheme(let scheme):
+      let columnCount = shape.last ?? 1
+      do {
+        let parts = try scheme.parts(
+          rowCount: elementCount / max(columnCount, 1), columnCount: columnCount)
+        return parts.reduce(0) { $0 + $1.byteCount }
+      } catch {
+        throw CheckpointError(.malformed, error.message)
+      }
     case .blocks(let type):
       let columnCount = shape.last ?? 1
       guard columnCount % type.block.elementCount == 0 else {

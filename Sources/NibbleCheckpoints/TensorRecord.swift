@@ -7,20 +7,32 @@ public enum StoredType: Hashable, Sendable {
   case plain(DType)
   /// GGUF blocks along the last dimension.
   case blocks(GGMLType)
+  /// The arrays of a scheme (`Scheme.parts`), in a file each under a name of its own.
+  case scheme(Scheme)
 
   /// The name that people know: "BF16", "Q4_K".
   public var name: String {
     switch self {
     case .plain(let type): type.rawValue
     case .blocks(let type): type.name
+    case .scheme(let scheme): scheme.description
     }
   }
 
-  /// Bits that one element takes, scales included.
+  /// Whether the values went through a quantizer.
+  public var isQuantized: Bool {
+    switch self {
+    case .plain: false
+    case .blocks, .scheme: true
+    }
+  }
+
+  /// Bits that one element takes, scales included; for schemes, in a large matrix.
   public var bitsPerWeight: Double {
     switch self {
     case .plain(let type): Double(type.bitCount)
     case .blocks(let type): type.bitsPerWeight
+    case .scheme(let scheme): scheme.bitsPerWeight
     }
   }
 }
@@ -31,22 +43,55 @@ public struct TensorRecord: Sendable {
   public var name: String
   /// Dimensions, slowest first: `[rows, columns]` = output × input features of a linear layer.
   public var shape: [Int]
-  /// How `bytes` encode the values.
+  /// How `parts` encode the values.
   public var type: StoredType
-  /// The encoded values, row-major.
-  public var bytes: ByteView
+  /// The encoded values, row-major: one view, or one for each array of a scheme.
+  public var parts: [ByteView]
 
   public init(name: String, shape: [Int], type: StoredType, bytes: ByteView) {
+    self.init(name: name, shape: shape, type: type, parts: [bytes])
+  }
+
+  /// - Precondition: `parts` is not empty.
+  public init(name: String, shape: [Int], type: StoredType, parts: [ByteView]) {
+    precondition(!parts.isEmpty)
     self.name = name
     self.shape = shape
     self.type = type
-    self.bytes = bytes
+    self.parts = parts
   }
 
+  /// The encoded values of a tensor of one part; the codes of a scheme.
+  public var bytes: ByteView { parts[0] }
+  /// Bytes of all parts.
+  public var byteCount: Int { parts.reduce(0) { $0 + $1.count } }
   /// The product of the dimensions; 1 for a scalar.
   public var elementCount: Int { shape.reduce(1, *) }
   /// Elements of one row, the last dimension; 1 for a scalar.
   public var columnCount: Int { shape.last ?? 1 }
   /// Rows over all other dimensions.
   public var rowCount: Int { shape.dropLast().reduce(1, *) }
+}
+
+extension TensorRecord {
+  /// The rows of a tensor that is stored as a scheme.
+  ///
+  /// - Throws: ``CheckpointError`` for tensors of other types, and for arrays that do not fit the shape.
+  public func schemeRows() throws(CheckpointError) -> SchemeRows {
+    guard case .scheme(let scheme) = type else {
+      throw CheckpointError(
+        .unsupported, "is stored as \(type.name), not as a scheme", tensor: name)
+    }
+    do {
+      return try SchemeRows(
+        scheme: scheme, rowCount: rowCount, columnCount: columnCount, parts: parts)
+    } catch {
+      throw CheckpointError(.malformed, error.message, tensor: name)
+    }
+  }
+
+  /// Lets the system drop the pages of all parts.
+  public func releasePages() {
+    for part in parts { part.releasePages() }
+  }
 }

@@ -2,7 +2,7 @@
 public struct QuantizationError: Error, CustomStringConvertible, Sendable {
   /// What kind of thing went wrong; new codes may be added.
   public struct Code: Hashable, Sendable {
-    private enum Value { case unsupported, shape, malformed }
+    private enum Value { case unsupported, shape, malformed, invalidValue }
     private let value: Value
     /// A scheme that the method or layout cannot represent.
     public static let unsupported = Code(value: .unsupported)
@@ -10,6 +10,8 @@ public struct QuantizationError: Error, CustomStringConvertible, Sendable {
     public static let shape = Code(value: .shape)
     /// Bytes that contradict the layout.
     public static let malformed = Code(value: .malformed)
+    /// A value that is NaN or infinite, or too large for the scheme.
+    public static let invalidValue = Code(value: .invalidValue)
   }
 
   public let code: Code

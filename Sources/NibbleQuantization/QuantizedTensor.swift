@@ -1,6 +1,7 @@
 /// A matrix as codes with encoded scales and offsets: what every method makes and every layout stores.
 ///
-/// Element (row, column) is `level(code) * scale + offset`. Scales and offsets are kept as they are stored, so that
+/// Element (row, column) is `level(code) * scale + offset`; with a zero point, `(code - zero point) * scale`; with learned
+/// levels, the code's level in its group. Scales and offsets are kept as they are stored, so that
 /// `unpack(pack(tensor)) == tensor`, bit for bit.
 public struct QuantizedTensor: Hashable, Sendable {
   /// Output features.
@@ -10,58 +11,61 @@ public struct QuantizedTensor: Hashable, Sendable {
   public let scheme: Scheme
   /// `[rowCount, columnCount]`: the index of each element's level, a byte each.
   public let codes: [UInt8]
-  /// `[rowCount, groups of a row]`, or one for the tensor.
+  /// One for each group, row by row; learned levels: `[groups, 2^bits]`, ascending within a group.
   public let scales: ScaleTree
-  /// As `scales`; nil for schemes without offset.
+  /// One for each group; nil for schemes without minima.
   public let offsets: ScaleTree?
+  /// One for each group; nil for schemes without zero points.
+  public let zeroPoints: [UInt8]?
 
   /// Checks the counts and formats against the scheme and makes a tensor of the parts.
   ///
   /// - Throws: ``QuantizationError`` when a part does not fit the scheme.
   public init(
     rowCount: Int, columnCount: Int, scheme: Scheme, codes: [UInt8], scales: ScaleTree,
-    offsets: ScaleTree?
+    offsets: ScaleTree? = nil, zeroPoints: [UInt8]? = nil
   ) throws(QuantizationError) {
-    let scaleCount = try scheme.scaleCount(rowCount: rowCount, columnCount: columnCount)
+    let groupCount = try scheme.groupCount(rowCount: rowCount, columnCount: columnCount)
     guard codes.count == rowCount * columnCount else {
       throw QuantizationError(
         .shape, "\(codes.count) codes for \(rowCount) x \(columnCount) elements")
     }
-    guard scales.format == scheme.scale, scales.count == scaleCount else {
-      throw QuantizationError(.shape, "scales do not fit the scheme \(scheme)")
-    }
+    guard scales.format == scheme.scale, scales.count == groupCount * scheme.scalesPerGroup,
+      scales.isConsistent
+    else { throw QuantizationError(.shape, "scales do not fit the scheme \(scheme)") }
+    var minimum: ScaleFormat?
+    var zeroPointBits: Int?
     switch scheme.offset {
-    case .none:
-      guard offsets == nil else {
-        throw QuantizationError(.shape, "the scheme \(scheme) has no offsets")
-      }
-    case .minimum(let format):
-      guard offsets?.format == format, offsets?.count == scaleCount else {
-        throw QuantizationError(.shape, "offsets do not fit the scheme \(scheme)")
-      }
-    case .zeroPoint:
-      throw QuantizationError(.unsupported, "zero points are not supported yet: \(scheme)")
+    case .none: break
+    case .minimum(let format): minimum = format
+    case .zeroPoint(let bits): zeroPointBits = bits
     }
+    guard offsets?.format == minimum, offsets.map({ $0.count == groupCount }) ?? true,
+      offsets?.isConsistent ?? true
+    else { throw QuantizationError(.shape, "offsets do not fit the scheme \(scheme)") }
+    guard (zeroPoints == nil) == (zeroPointBits == nil),
+      zeroPoints.map({ $0.count == groupCount }) ?? true
+    else { throw QuantizationError(.shape, "zero points do not fit the scheme \(scheme)") }
     self.rowCount = rowCount
     self.columnCount = columnCount
     self.scheme = scheme
     self.codes = codes
     self.scales = scales
     self.offsets = offsets
+    self.zeroPoints = zeroPoints
   }
 }
 
 extension Scheme {
-  /// The number of scales of a matrix.
+  /// The number of groups of a matrix.
   ///
-  /// - Throws: ``QuantizationError`` when its rows are no whole number of groups.
-  public func scaleCount(rowCount: Int, columnCount: Int) throws(QuantizationError) -> Int {
+  /// - Throws: ``QuantizationError`` when its rows are no whole number of blocks.
+  public func groupCount(rowCount: Int, columnCount: Int) throws(QuantizationError) -> Int {
     guard rowCount >= 0, columnCount >= 0, columnCount % granularity.columnMultiple == 0 else {
       throw QuantizationError(
         .shape,
         "rows of \(columnCount) are no multiple of \(granularity.columnMultiple), as \(self) needs")
     }
-    guard let length = granularity.groupLength(columnCount: columnCount) else { return 1 }
-    return length == 0 ? 0 : rowCount * (columnCount / length)
+    return granularity.groupCount(rowCount: rowCount, columnCount: columnCount)
   }
 }

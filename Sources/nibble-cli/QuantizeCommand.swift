@@ -6,62 +6,82 @@ struct QuantizeCommand: ParsableCommand {
     commandName: "quantize",
     abstract: "Store a model in fewer bits, and verify the file.",
     discussion: """
-      MODEL is a Hugging Face folder, a .safetensors file or a .gguf file. The output is a GGUF file that llama.cpp \
-      loads; it appears under its name only when it is whole, and is then reopened, decoded and compared with MODEL.
+      MODEL is a Hugging Face folder, a .safetensors file or a .gguf file. The output appears under its name only when \
+      it is whole, and is then reopened, decoded and compared with MODEL.
 
-      TYPE is one of: \(QuantizationMix.allCases.map(\.rawValue).joined(separator: " ")), or q3_k, q4_k, q5_k for the \
-      medium mixes.
+      TYPE is a mix of GGUF types, written as a GGUF file that llama.cpp loads:
+        \(QuantizationMix.allCases.map(\.rawValue).joined(separator: " ")),
+        q3_k, q4_k, q5_k for the medium mixes;
+      or one scheme for all matrices but embeddings and output, written as safetensors that Nibble reads:
+        int<2...8>-<tensor|row|column|g<n>>-<sym|asym|min>   int8-row-sym, int4-g128-asym; -min stores minima
+        nf4-g64 fp4-g64 (-dq: double quantization) mxfp4 nvfp4 e2m1-g32 kmeans<1...8>-<row|g<n>|tensor>
+        with -f32, -f16 or -bf16 for scales of another format than the usual one.
+
+      RANGE is absmax, minmax, percentile=99.9 (any percentage), mse, kl or hqq.
 
       Examples:
         nibble quantize SmolLM2-135M -o smol.gguf --type q4_k_m
         nibble quantize base.gguf -o small.gguf --type q4_0 --output-type q8_0
         nibble quantize model -o out.gguf --type q4_k_m --override 'ffn_down=q6_k' --keep 'blk\\.0\\.'
+        nibble quantize model -o folder --type int4-g64-asym --range mse --embedding-type int8-row-sym
+        nibble quantize model -o folder --type nf4-g64-dq
 
       Exit codes: 0 done and verified, 1 the work failed, 2 bad usage, 3 the file is not what was meant.
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case rtn }
-  enum Format: String, ExpressibleByArgument, CaseIterable { case gguf }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case rtn, hqq }
 
   @Argument(help: "The model to quantize.")
   var model: String
 
-  @Option(name: .shortAndLong, help: "The file to write.")
+  @Option(name: .shortAndLong, help: "The file or folder to write.")
   var output: String
 
-  @Option(help: ArgumentHelp("The type or mix of types.", valueName: "type"))
-  var type: QuantizationMix
-
-  @Option(help: "How codes are found; rtn rounds each block's weights to the nearest codes.")
-  var method: Method = .rtn
-
-  @Option(help: "The format of the output.")
-  var format: Format = .gguf
-
-  @Flag(help: "Give every matrix the base type, with none of the mix's exceptions.")
-  var pure = false
-
-  @Option(help: ArgumentHelp("The type of the output matrix.", valueName: "type"))
-  var outputType: GGMLType?
-
-  @Option(help: ArgumentHelp("The type of the token embeddings.", valueName: "type"))
-  var embeddingType: GGMLType?
+  @Option(help: ArgumentHelp("The mix of types, or the scheme.", valueName: "type"))
+  var type: TypeSelection.Base
 
   @Option(
     help: ArgumentHelp(
-      "The type of tensors whose GGUF name matches the regular expression; can be repeated.",
+      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point.")
+  )
+  var method: Method = .rtn
+
+  @Option(
+    help: ArgumentHelp(
+      "What chooses the scale of each group; the default is absmax for symmetric schemes, minmax for others, and a search for mixes.",
+      valueName: "range"))
+  var range: RangeArgument?
+
+  @Flag(help: "Find k-means levels by dynamic programming: the best there are, slowly.")
+  var exactKmeans = false
+
+  @Option(help: "The format of the output; by default gguf for mixes and safetensors for schemes.")
+  var format: QuantizeJob.Format?
+
+  @Flag(help: "Give every matrix the base type, with no exceptions.")
+  var pure = false
+
+  @Option(help: ArgumentHelp("The type of the output matrix.", valueName: "type"))
+  var outputType: StoredType?
+
+  @Option(help: ArgumentHelp("The type of the token embeddings.", valueName: "type"))
+  var embeddingType: StoredType?
+
+  @Option(
+    help: ArgumentHelp(
+      "The type of tensors whose name in GGUF files or Hugging Face folders matches; can be repeated.",
       valueName: "regex=type"))
   var override: [TypeSelection.Override] = []
 
   @Option(
     help: ArgumentHelp(
-      "Leave tensors as they are whose GGUF name matches; can be repeated.", valueName: "regex"))
+      "Leave tensors as they are whose name matches; can be repeated.", valueName: "regex"))
   var keep: [String] = []
 
   @Flag(help: "Allow quantizing what is quantized already.")
   var allowRequantize = false
 
-  @Flag(help: "Replace the output even when it is no GGUF file.")
+  @Flag(help: "Replace the output even when it is something else.")
   var force = false
 
   @Flag(help: "Do not reopen and compare the output.")
@@ -70,14 +90,23 @@ struct QuantizeCommand: ParsableCommand {
   @OptionGroup var display: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
+  func validate() throws {
+    guard method == .rtn || range == nil else {
+      throw ValidationError("--method hqq chooses the range itself: leave --range out")
+    }
+  }
+
   func run() throws {
-    var selection = TypeSelection(mix: type)
+    var selection = TypeSelection(base: type)
     selection.isPure = pure
     selection.outputType = outputType
     selection.embeddingType = embeddingType
     selection.overrides = override
     selection.keepPatterns = keep
     var job = QuantizeJob(source: model, output: output, selection: selection)
+    job.range = method == .hqq ? HalfQuadratic() : range?.estimator
+    job.findsExactMeans = exactKmeans
+    job.format = format
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force
     job.isVerifying = !noVerify

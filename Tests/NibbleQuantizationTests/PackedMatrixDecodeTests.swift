@@ -29,7 +29,7 @@ import Testing
     for element in [PackedMatrix.Element.plain(.float16), .plain(.bfloat16), .plain(.float32)] {
       let matrix = try WeightSample.matrix(element, rowCount: 3, columnCount: 5)
       let row = WeightSample.row(matrix, 2)
-      let bytes = matrix.bytes.copy()
+      let bytes = WeightSample.bytes(element, weightCount: 15, seed: 3).copy()
       let size = bytes.count / 15
       let expected = (10..<15).map { index -> Float in
         let element = bytes[index * size..<(index + 1) * size].reversed()

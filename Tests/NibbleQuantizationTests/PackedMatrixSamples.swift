@@ -35,6 +35,7 @@ enum WeightSample {
         }
         bytes += block
       }
+    case .scheme: preconditionFailure("schemes have several arrays")
     }
     return Storage(copying: bytes).view[1..<bytes.count]
   }

@@ -3,9 +3,10 @@ import Testing
 
 @Suite struct SchemeTests {
   @Test(arguments: [
-    "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl",
-    "iq4_xs", "int4-g128-asym", "int4-g128-sym", "int3-row-asym", "int8-tensor-asym",
-    "int8-tensor-sym", "nf4-g64",
+    "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs", "iq4nl-g32", "int4-g128-asym",
+    "int4-g128-sym", "int3-row-asym", "int8-tensor-asym", "int8-tensor-sym", "int5-column-sym",
+    "int4-g64-min", "int4-g64-min-bf16", "int8-row-sym-f32", "nf4-g64", "nf4-g64-dq", "nf4-g64-f16",
+    "fp4-g64", "e2m1-g32", "mxfp4", "nvfp4", "kmeans4-row", "kmeans8-tensor", "kmeans2-g128-f32",
   ])
   func namesAreReversible(name: String) throws {
     let scheme = try #require(Scheme(name: name))
@@ -21,12 +22,18 @@ import Testing
     #expect(Scheme(name: "nf4")?.name == "nf4-g64")
     // The same values, so the same scheme, whoever stores it.
     #expect(Scheme(name: "int4-g32-sym") == GGMLType.q4_0.scheme)
+    #expect(Scheme(name: "q4_0")?.name == "int4-g32-sym")
+    #expect(Scheme(name: "q4_1")?.name == "int4-g32-min")
+    #expect(Scheme(name: "iq4_nl")?.name == "iq4nl-g32")
+    #expect(Scheme(name: "kmeans4")?.name == "kmeans4-row")
   }
 
   @Test(arguments: [
     "", "-", "q4", "int", "int9", "int1-sym", "int4-g0", "int4-g-sym", "int4-sym-g32",
     "int4-asym-x",
-    "nf4-g64-sym", "f32", "int4--sym", "nf4-", "int4-g99999999999999999999",
+    "nf4-g64-sym", "f32", "nf4-g64-f32", "int4-g64-sym-f16", "int4-g64-sym-dq", "kmeans4-row-dq",
+    "kmeans9", "kmeans0", "kmeans44", "mxfp4-g64", "int4-g64-min-f16", "int4--sym", "nf4-",
+    "int4-g99999999999999999999",
   ])
   func refusesOtherNames(name: String) {
     #expect(Scheme(name: name) == nil)
@@ -36,7 +43,9 @@ import Testing
     #expect(blockTypes.count == 12)
     for type in blockTypes {
       #expect(type.scheme.flatMap(GGMLType.init(scheme:)) == type)
-      #expect(type.scheme?.granularity.columnMultiple == type.block.elementCount)
+      if case .block(let length, _) = type.scheme?.granularity {
+        #expect(length == type.block.elementCount)
+      }
     }
   }
 

@@ -31,13 +31,13 @@ typedef struct {
 } nk_codebook_settings;
 
 static const nk_symmetric_settings nk_q3_k_settings = {
-  -4, 3, 4, 0.5f, 12, 1, {-4.0f, -3.6f, -4.4f, -3.2f, 3.4f, -2.8f, 3.0f, 2.6f, -4.8f, 2.2f, -2.4f, 3.8f}};
+  -4, 3, 4, 2, 12, 1, {-4.0f, -3.6f, -4.4f, -3.2f, 3.4f, -2.8f, 3.0f, 2.6f, -4.8f, 2.2f, -2.4f, 3.8f}};
 
 static const nk_symmetric_settings nk_q4_0_settings = {
   -8, 7, 8, 0, 12, 1, {-8.0f, -7.6f, -8.3f, -7.2f, 7.3f, -8.6f, -6.8f, 6.9f, 6.5f, -6.4f, 6.1f, -7.9f}};
 
 static const nk_symmetric_settings nk_q5_0_settings = {
-  -16, 15, 16, 0.25f, 12, 1,
+  -16, 15, 16, 1, 12, 1,
   {-16.0f, -15.6f, -16.3f, -15.2f, 15.3f, -14.8f, 14.9f, -14.4f, 14.5f, -14.0f, 14.1f, -16.5f}};
 
 static const nk_symmetric_settings nk_q6_k_settings = {

@@ -7,6 +7,7 @@
 #include "nk_attention.h"
 #include "nk_blocks.h"
 #include "nk_float.h"
+#include "nk_groups.h"
 #include "nk_instruction_set.h"
 #include "nk_matmul.h"
 

@@ -5,17 +5,20 @@ internal import NibbleTensors
 extension TensorRecord {
   /// The tensor as a matrix that stays in its file bytes.
   func matrix() throws(ModelError) -> PackedMatrix {
-    let element: PackedMatrix.Element =
-      switch type {
-      case .plain(let type): .plain(type)
-      case .blocks(let type): .blocks(type)
-      }
     do {
-      return try PackedMatrix(
-        element: element, rowCount: rowCount, columnCount: columnCount, bytes: bytes)
+      switch type {
+      case .plain(let type): return try matrix(.plain(type))
+      case .blocks(let type): return try matrix(.blocks(type))
+      case .scheme: return try PackedMatrix(try schemeRows())
+      }
     } catch {
       throw ModelError(.unsupported, "the tensor \(name) cannot be used: \(error)")
     }
+  }
+
+  private func matrix(_ element: PackedMatrix.Element) throws(PackedMatrixError) -> PackedMatrix {
+    try PackedMatrix(
+      element: element, rowCount: rowCount, columnCount: columnCount, bytes: bytes)
   }
 
   /// The values of a vector.

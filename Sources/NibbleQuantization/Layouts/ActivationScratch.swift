@@ -40,17 +40,29 @@ public final class ActivationScratch {
     return activations
   }
 
-  /// Memory for one panel a thread.
-  func panels(columnCount: Int, threadCount: Int) -> Panels {
-    let stride = (nk_matmul_scratch_bytes(columnCount) + 4095) / 4096 * 4096
-    return Panels(base: panelMemory.reserve(stride * threadCount), stride: stride)
+  /// Memory for one panel a thread, and for `expandedRowCount` rows of floats.
+  func panels(columnCount: Int, expandedRowCount: Int, threadCount: Int) -> Panels {
+    func wholePages(_ byteCount: Int) -> Int { (byteCount + 4095) / 4096 * 4096 }
+    let panelByteCount = wholePages(nk_matmul_scratch_bytes(columnCount))
+    let expandedByteCount = wholePages(
+      expandedRowCount * columnCount * MemoryLayout<Float>.stride)
+    let stride = panelByteCount + expandedByteCount
+    return Panels(
+      base: panelMemory.reserve(stride * threadCount), panelByteCount: panelByteCount,
+      stride: stride)
   }
 
   struct Panels {
     let base: UnsafeMutableRawPointer
+    let panelByteCount: Int
     let stride: Int
 
     func panel(_ thread: Int) -> UnsafeMutableRawPointer { base + thread * stride }
+
+    /// Where the rows of floats begin.
+    func expanded(_ thread: Int) -> UnsafeMutablePointer<Float> {
+      (base + thread * stride + panelByteCount).assumingMemoryBound(to: Float.self)
+    }
   }
 }
 

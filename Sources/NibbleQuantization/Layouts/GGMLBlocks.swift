@@ -31,7 +31,7 @@ public struct GGMLBlocks: WeightLayout {
     guard let type = GGMLType(scheme: scheme), let codec = BlockCodec.codec(type)?.pointee else {
       throw QuantizationError(.unsupported, "no GGUF type stores the scheme \(scheme)")
     }
-    _ = try scheme.scaleCount(rowCount: rowCount, columnCount: columnCount)
+    _ = try scheme.groupCount(rowCount: rowCount, columnCount: columnCount)
     guard parts.count == 1, let bytes = parts.first?.bytes,
       let rowByteCount = type.rowByteCount(columnCount: columnCount),
       bytes.count == rowCount * rowByteCount

@@ -42,9 +42,11 @@ public func multiply(
   let table = ActivationScratch.kernels
   let activations = scratch.activations(
     x, columnCount: columnCount, count: n,
-    quantized: matrices.contains { !$0.isPlain }, pool: pool)
-  let panels = scratch.panels(columnCount: columnCount, threadCount: pool.threadCount)
+    quantized: matrices.contains(where: \.needsQuantizedActivations), pool: pool)
   let grain = Int(nk_matmul_row_grain)
+  let panels = scratch.panels(
+    columnCount: columnCount, expandedRowCount: matrices.contains(where: \.isExpanded) ? grain : 0,
+    threadCount: pool.threadCount)
   let groupCount = matrices.reduce(0) { $0 + ($1.rowCount + grain - 1) / grain }
   let partCount = min(pool.threadCount, groupCount)
 
@@ -60,11 +62,12 @@ public func multiply(
           let rows =
             (first - matrixStart)
             * grain..<min(matrix.rowCount, (min(end, matrixEnd) - matrixStart) * grain)
-          matrix.withKernelMatrix { weights in
+          matrix.withKernelMatrices(rows, expandingInto: panels.expanded(part)) {
+            weights, taken, offset in
             var activations = activations
             table.multiply(
-              &weights, rows.lowerBound, rows.count, &activations, n,
-              outputs[index] + rows.lowerBound, yStrides[index], panels.panel(part))
+              &weights, taken.lowerBound, taken.count, &activations, n,
+              outputs[index] + rows.lowerBound + offset, yStrides[index], panels.panel(part))
           }
           first = min(end, matrixEnd)
         }
@@ -75,18 +78,49 @@ public func multiply(
 }
 
 extension PackedMatrix {
-  var isPlain: Bool {
-    if case .plain = element { return true }
-    return element == .blocks(.f32) || element == .blocks(.f16) || element == .blocks(.bf16)
+  /// Whether products take 8-bit activations.
+  var needsQuantizedActivations: Bool {
+    switch element {
+    case .plain, .scheme, .blocks(.f32), .blocks(.f16), .blocks(.bf16): false
+    case .blocks: true
+    }
   }
 
-  /// Calls `body` with the matrix as the kernels see it.
-  func withKernelMatrix(_ body: (inout nk_matrix) -> Void) {
-    bytes.withUnsafeBytes { bytes in
-      var matrix = nk_matrix(
-        type: weightType, bytes: bytes.bindMemory(to: UInt8.self).baseAddress,
-        row_count: rowCount, columns: columnCount)
-      body(&matrix)
+  /// Whether rows are expanded to floats before they are multiplied.
+  var isExpanded: Bool {
+    if case .scheme = body { true } else { false }
+  }
+
+  /// Calls `use` with matrices as the kernels see them, which together hold the rows `rows`.
+  ///
+  /// - Parameters:
+  ///   - rows: the rows of the result.
+  ///   - expanded: room for `nk_matmul_row_grain` rows of floats, where ``isExpanded``.
+  ///   - use: takes a matrix, and which of its rows belong to the result's rows from `offset` on.
+  func withKernelMatrices(
+    _ rows: Range<Int>, expandingInto expanded: UnsafeMutablePointer<Float>,
+    _ use: (_ matrix: inout nk_matrix, _ rows: Range<Int>, _ offset: Int) -> Void
+  ) {
+    switch body {
+    case .bytes(let bytes, let weightType, _):
+      bytes.withUnsafeBytes { bytes in
+        var matrix = nk_matrix(
+          type: weightType, bytes: bytes.bindMemory(to: UInt8.self).baseAddress,
+          row_count: rowCount, columns: columnCount)
+        use(&matrix, rows, 0)
+      }
+    case .scheme(let stored):
+      let grain = Int(nk_matmul_row_grain)
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: grain) {
+        let count = min(grain, rows.upperBound - first)
+        stored.decode(first..<first + count, into: expanded)
+        let byteCount = count * columnCount * MemoryLayout<Float>.stride
+        expanded.withMemoryRebound(to: UInt8.self, capacity: byteCount) { bytes in
+          var matrix = nk_matrix(
+            type: NK_WEIGHT_F32, bytes: bytes, row_count: count, columns: columnCount)
+          use(&matrix, 0..<count, first - rows.lowerBound)
+        }
+      }
     }
   }
 }

@@ -3,8 +3,8 @@ public import NibbleTensors
 
 /// A weight matrix `[rowCount, columnCount]` that stays in its file's bytes: it is multiplied and decoded, never expanded.
 ///
-/// A product with a block type quantizes the activations to 8 bits in blocks of 32; a product with a plain type is done
-/// in float. `nk_matmul.h` gives the formulas. The same bits come out on every machine, for any thread
+/// A product with a block type quantizes the activations to 8 bits in blocks of 32; a product with a plain type or a
+/// scheme is done in float. `nk_matmul.h` gives the formulas. The same bits come out on every machine, for any thread
 /// count, and whether activation rows are multiplied together or one at a time.
 public struct PackedMatrix: Sendable {
   /// How the weights are stored.
@@ -13,9 +13,13 @@ public struct PackedMatrix: Sendable {
     case plain(DType)
     /// Blocks of a GGUF type.
     case blocks(GGMLType)
+    /// The arrays of a scheme (``Scheme/parts(rowCount:columnCount:)``).
+    case scheme(Scheme)
 
     /// Whether ``PackedMatrix`` multiplies this.
-    public var isSupported: Bool { weightType != nil }
+    public var isSupported: Bool {
+      if case .scheme = self { true } else { weightType != nil }
+    }
 
     var weightType: nk_weight_type? {
       let code: UInt32
@@ -23,7 +27,7 @@ public struct PackedMatrix: Sendable {
       case .plain(.float32): code = GGMLType.f32.rawValue
       case .plain(.float16): code = GGMLType.f16.rawValue
       case .plain(.bfloat16): code = GGMLType.bf16.rawValue
-      case .plain: return nil
+      case .plain, .scheme: return nil
       case .blocks(let type): code = type.rawValue
       }
       let type = nk_weight_type(rawValue: code)
@@ -36,12 +40,14 @@ public struct PackedMatrix: Sendable {
   public let rowCount: Int
   /// Input features.
   public let columnCount: Int
-  /// The rows, one after another.
-  public let bytes: ByteView
+  let body: Body
 
-  let weightType: nk_weight_type
-  /// Bytes of one row.
-  public let rowByteCount: Int
+  /// What the products read.
+  enum Body: Sendable {
+    /// Rows of `rowByteCount` bytes, one after another.
+    case bytes(ByteView, nk_weight_type, rowByteCount: Int)
+    case scheme(SchemeRows)
+  }
 
   /// - Throws: ``PackedMatrixError`` when the element has no kernel, the rows are no whole blocks, or `bytes` has another
   ///   length than the shape needs.
@@ -66,17 +72,33 @@ public struct PackedMatrix: Sendable {
     self.element = element
     self.rowCount = rowCount
     self.columnCount = columnCount
-    self.bytes = bytes
-    self.weightType = weightType
-    self.rowByteCount = rowByteCount
+    body = .bytes(bytes, weightType, rowByteCount: rowByteCount)
+  }
+
+  /// A matrix in the arrays of its scheme.
+  ///
+  /// - Throws: ``PackedMatrixError`` when it has no columns.
+  public init(_ rows: SchemeRows) throws(PackedMatrixError) {
+    guard rows.columnCount > 0 else {
+      throw PackedMatrixError("a matrix of \(rows.rowCount) x 0 cannot be multiplied")
+    }
+    element = .scheme(rows.scheme)
+    rowCount = rows.rowCount
+    columnCount = rows.columnCount
+    body = .scheme(rows)
   }
 
   /// Expands row `row` to `columnCount` floats, exactly as the format defines them.
   public func decodeRow(_ row: Int, into output: UnsafeMutableBufferPointer<Float>) {
     precondition(row >= 0 && row < rowCount && output.count >= columnCount)
-    bytes.withUnsafeBytes { bytes in
-      guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-      nk_decode_weights(weightType, base + row * rowByteCount, columnCount, output.baseAddress)
+    guard let target = output.baseAddress else { return }
+    switch body {
+    case .scheme(let rows): rows.decode(row..<row + 1, into: target)
+    case .bytes(let bytes, let weightType, let rowByteCount):
+      bytes.withUnsafeBytes { bytes in
+        guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
+        nk_decode_weights(weightType, base + row * rowByteCount, columnCount, target)
+      }
     }
   }
 }

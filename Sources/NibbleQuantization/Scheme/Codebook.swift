@@ -4,8 +4,12 @@ public enum Codebook: String, CaseIterable, Codable, Sendable {
   case iq4nl
   /// The 16 quantiles of the normal distribution of QLoRA (Dettmers et al. 2023, arXiv:2305.14314, appendix E).
   case nf4
+  /// The 4-bit floats of bitsandbytes: a sign, and magnitudes 0, 1/192, 1/6, 1/4, 1/3, 1/2, 2/3, 1.
+  case fp4
+  /// The 4-bit floats of the OCP Microscaling formats (v1.0, section 5.3.3): sign, two exponent bits, one fraction bit.
+  case e2m1
 
-  /// The levels, ascending.
+  /// The levels, ascending. Floats have two zeros, of which the negative one comes first.
   public var levels: [Float] {
     switch self {
     case .iq4nl:
@@ -17,6 +21,16 @@ public enum Codebook: String, CaseIterable, Codable, Sendable {
         0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
       ]
+    case .fp4:
+      Self.withSigns([0, 0.005208333333, 0.16666667, 0.25, 0.33333333, 0.5, 0.66666667, 1])
+    case .e2m1: Self.withSigns([0, 0.5, 1, 1.5, 2, 3, 4, 6])
     }
+  }
+
+  /// The largest magnitude of a level, to which the extreme value of a group is scaled.
+  public var largestMagnitude: Float { levels.reduce(0) { max($0, abs($1)) } }
+
+  private static func withSigns(_ magnitudes: [Float]) -> [Float] {
+    magnitudes.reversed().map { -$0 } + magnitudes
   }
 }

@@ -9,22 +9,25 @@ public enum ElementFormat: Hashable, Codable, Sendable {
   case uint(bits: Int)
   /// A table of levels.
   case codebook(Codebook)
+  /// 2^bits levels that were learned from the weights; they are stored where other schemes have a scale.
+  case learned(bits: Int)
 
   /// Bits that a code needs.
   public var bitCount: Int {
     switch self {
-    case .int(let bits), .uint(let bits): bits
+    case .int(let bits), .uint(let bits), .learned(let bits): bits
     case .codebook(let book):
       (book.levels.count - 1).bitWidth - (book.levels.count - 1).leadingZeroBitCount
     }
   }
 
-  /// All levels, indexed by code.
+  /// All levels, indexed by code; empty for learned levels, which are part of a tensor.
   public var levels: [Float] {
     switch self {
     case .int(let bits): (0..<(1 << bits)).map { Float($0 - (1 << (bits - 1))) }
     case .uint(let bits): (0..<(1 << bits)).map { Float($0) }
     case .codebook(let book): book.levels
+    case .learned: []
     }
   }
 }

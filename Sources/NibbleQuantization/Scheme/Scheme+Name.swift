@@ -1,22 +1,29 @@
 extension Scheme: CustomStringConvertible {
-  /// The name that users write: a GGUF type ("q4_k"), an integer scheme ("int4-g128-asym", "int8-row-sym",
-  /// "int8-tensor-asym"), or a codebook ("nf4-g64"); nil for schemes without a name.
+  /// The name that users write: an integer scheme ("int4-g128-asym", "int8-row-sym", "int8-tensor-asym"), a codebook
+  /// ("nf4-g64", "kmeans4-row", "mxfp4"), or a GGUF type with nested scales ("q4_k"); nil for schemes without a name.
   ///
-  /// Where several names mean the same scheme, as "q4_0" and "int4-g32-sym", it is the GGUF one.
+  /// "-min" stores each group's minimum where "-asym" stores a zero point. "-f32" and "-bf16" name the format of scales
+  /// and minima where it is not the usual one: f16, and f32 for nf4 and fp4.
   public var name: String? {
-    if let type = GGMLType(scheme: self) { return "\(type)" }
+    if let special = Self.specialNames.first(where: { $0.scheme == self }) { return special.name }
+    if case .block = granularity { return GGMLType(scheme: self).map { "\($0)" } }
+    guard let place = granularity.name else { return nil }
     switch element {
     case .int(let bits):
-      guard scale == .float16, offset == .none, let place = granularity.name else { return nil }
-      return "int\(bits)-\(place)-sym"
+      guard offset == .none, let suffix = scale.suffix(usual: .float16) else { return nil }
+      return "int\(bits)-\(place)-sym\(suffix)"
     case .uint(let bits):
-      guard scale == .float16, offset == .zeroPoint(bits: bits), let place = granularity.name else {
+      guard let suffix = scale.suffix(usual: .float16) else { return nil }
+      if offset == .zeroPoint(bits: bits) { return "int\(bits)-\(place)-asym\(suffix)" }
+      return offset == .minimum(scale) ? "int\(bits)-\(place)-min\(suffix)" : nil
+    case .codebook(let book):
+      guard offset == .none, let suffix = scale.suffix(usual: book.usualScale) else { return nil }
+      return "\(book.rawValue)-\(place)\(suffix)"
+    case .learned(let bits):
+      guard offset == .none, let suffix = scale.suffix(usual: .float16), suffix != "-dq" else {
         return nil
       }
-      return "int\(bits)-\(place)-asym"
-    case .codebook(let book):
-      guard scale == .float32, offset == .none, let place = granularity.name else { return nil }
-      return "\(book.rawValue)-\(place)"
+      return "kmeans\(bits)-\(place)\(suffix)"
     }
   }
 
@@ -25,47 +32,98 @@ extension Scheme: CustomStringConvertible {
   }
 
   /// Finds a scheme by its name, in any case. Integer schemes are per row and asymmetric unless the name says
-  /// otherwise; codebooks have groups of 64.
+  /// otherwise; codebooks have groups of 64, learned ones belong to a row.
   public init?(name: String) {
     let wanted = name.lowercased()
+    if let special = Self.specialNames.first(where: { $0.name == wanted }) {
+      self = special.scheme
+      return
+    }
     if let scheme = GGMLType(name: wanted)?.scheme {
       self = scheme
       return
     }
     var words = wanted.split(separator: "-", omittingEmptySubsequences: false)[...]
     let head = words.removeFirst()
-    if let book = Codebook(rawValue: String(head)) {
-      guard let place = words.popFirst().map(Granularity.init(name:)) ?? .group(64), words.isEmpty
-      else { return nil }
-      self.init(element: .codebook(book), granularity: place, scale: .float32)
-      return
-    }
-    guard head.hasPrefix("int"), let bits = Int(head.dropFirst(3)), (2...8).contains(bits) else {
-      return nil
-    }
-    var granularity = Granularity.row
+    var granularity: Granularity?
     if let first = words.first, let place = Granularity(name: first) {
       granularity = place
       words.removeFirst()
     }
-    switch words.popFirst() {
-    case "sym": self.init(element: .int(bits: bits), granularity: granularity, scale: .float16)
-    case nil, "asym":
-      self.init(
-        element: .uint(bits: bits), granularity: granularity, scale: .float16,
-        offset: .zeroPoint(bits: bits))
-    default: return nil
+    if let book = Codebook(rawValue: String(head)) {
+      guard let scale = ScaleFormat(suffix: &words, usual: book.usualScale), words.isEmpty
+      else { return nil }
+      self.init(element: .codebook(book), granularity: granularity ?? .group(64), scale: scale)
+    } else if let bits = Self.bits(head, after: "kmeans", in: 1...8) {
+      guard let scale = ScaleFormat(suffix: &words, usual: .float16), words.isEmpty,
+        scale != .doubleQuantized
+      else { return nil }
+      self.init(element: .learned(bits: bits), granularity: granularity ?? .row, scale: scale)
+    } else if let bits = Self.bits(head, after: "int", in: 2...8) {
+      let kind = words.popFirst() ?? "asym"
+      guard let scale = ScaleFormat(suffix: &words, usual: .float16), words.isEmpty,
+        scale != .doubleQuantized
+      else { return nil }
+      self.init(element: .uint(bits: bits), granularity: granularity ?? .row, scale: scale)
+      switch kind {
+      case "sym": element = .int(bits: bits)
+      case "asym": offset = .zeroPoint(bits: bits)
+      case "min": offset = .minimum(scale)
+      default: return nil
+      }
+    } else {
+      return nil
     }
-    if !words.isEmpty { return nil }
+  }
+
+  private static let specialNames: [(name: String, scheme: Scheme)] = [
+    ("mxfp4", Scheme(element: .codebook(.e2m1), granularity: .group(32), scale: .e8m0)),
+    ("nvfp4", Scheme(element: .codebook(.e2m1), granularity: .group(16), scale: .e4m3)),
+  ]
+
+  private static func bits(
+    _ word: Substring, after prefix: String, in range: ClosedRange<Int>
+  ) -> Int? {
+    guard word.hasPrefix(prefix), word.utf8.count == prefix.utf8.count + 1,
+      let bits = Int(word.dropFirst(prefix.count)), range.contains(bits)
+    else { return nil }
+    return bits
+  }
+}
+
+extension Codebook {
+  fileprivate var usualScale: ScaleFormat { self == .nf4 || self == .fp4 ? .float32 : .float16 }
+}
+
+extension ScaleFormat {
+  private static let suffixes: [(word: String, format: ScaleFormat)] = [
+    ("f32", .float32), ("f16", .float16), ("bf16", .bfloat16), ("dq", .doubleQuantized),
+  ]
+
+  /// "" for the usual format, "-f32" and the like for others; nil for formats that no name tells.
+  fileprivate func suffix(usual: ScaleFormat) -> String? {
+    if self == usual { return "" }
+    return Self.suffixes.first { $0.format == self }.map { "-" + $0.word }
+  }
+
+  fileprivate init?(suffix words: inout ArraySlice<Substring>, usual: ScaleFormat) {
+    guard let word = words.popFirst() else {
+      self = usual
+      return
+    }
+    guard let found = Self.suffixes.first(where: { $0.word == word }), found.format != usual
+    else { return nil }
+    self = found.format
   }
 }
 
 extension Granularity {
-  /// "tensor", "row", or "g128"; nil for super-blocks.
+  /// "tensor", "row", "column", or "g128"; nil for super-blocks.
   fileprivate var name: String? {
     switch self {
     case .tensor: "tensor"
     case .row: "row"
+    case .column: "column"
     case .group(let length): "g\(length)"
     case .block: nil
     }
@@ -75,6 +133,7 @@ extension Granularity {
     switch name {
     case "tensor": self = .tensor
     case "row": self = .row
+    case "column": self = .column
     default:
       guard name.first == "g", let length = Int(name.dropFirst()), length > 0, length <= 1 << 20
       else { return nil }

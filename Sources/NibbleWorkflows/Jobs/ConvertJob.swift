@@ -92,15 +92,17 @@ public struct ConvertJob: Sendable {
     if format == .gguf {
       let kept = keptType(tensor, in: model)
       let isMatrix = tensor.shape.count > 1 && !tensor.name.holds("norm.weight")
-      return StoredType(isMatrix ? floatType ?? kept : kept)
+      if isMatrix, let floatType { return StoredType(floatType) }
+      if case .scheme = kept { return .plain(.float16) }
+      return kept
     }
     if let floatType, RowCodec.canDecode(source) { return StoredType(floatType) }
-    if case .blocks = source { return .plain(.float16) }
+    if source.isQuantized { return .plain(.float16) }
     return source
   }
 
   private func reason(_ source: StoredType, _ type: StoredType) -> String? {
-    guard case .blocks = source, type != source else { return nil }
+    guard source.isQuantized, type != source else { return nil }
     return "decoded from \(source.name)"
   }
 

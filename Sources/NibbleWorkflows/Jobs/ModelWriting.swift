@@ -52,7 +52,7 @@ struct ModelWriting {
     let tensors = tasks.enumerated().map { index, task in
       TensorReport(
         name: task.name, shape: task.shape, sourceType: task.sourceType.name, type: task.type.name,
-        bitsPerWeight: task.type.bitsPerWeight, byteCount: task.rowCount * task.rowByteCount,
+        bitsPerWeight: task.bitsPerWeight, byteCount: task.byteCount,
         relativeError: finding?.relativeErrors[index], reason: task.reason)
     }
     return TransferReport(

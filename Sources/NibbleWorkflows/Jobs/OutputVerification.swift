@@ -1,4 +1,5 @@
 internal import NibbleCheckpoints
+internal import NibbleQuantization
 internal import NibbleTensors
 internal import Synchronization
 
@@ -51,7 +52,7 @@ struct OutputVerification {
       task.releaseSource(chunk.rows)
       if pages.finish(chunk) {
         task.releaseSource()
-        record.bytes.releasePages()
+        record.releasePages()
       }
       meter.add(chunk.rows.count * task.sourceRowByteCount)
     }
@@ -86,20 +87,36 @@ struct OutputVerification {
     _ chunk: RowChunk, _ task: TensorTask, _ record: TensorRecord, _ hash: ByteHash,
     _ scratch: Scratch
   ) throws(CheckpointError) -> ChunkResult {
-    let rowByteCount = task.rowByteCount
-    let view = record.bytes[
-      chunk.rows.lowerBound * rowByteCount..<chunk.rows.upperBound * rowByteCount]
-    var result = ChunkResult(hasSameBytes: view.withUnsafeBytes { ByteHash($0) } == hash)
+    var result = ChunkResult(hasSameBytes: storedHash(chunk, task, record) == hash)
     guard RowCodec.canDecode(task.type), RowCodec.canDecode(task.sourceType) else { return result }
     let written = scratch.otherValues(chunk.rows.count * task.columnCount)
-    try view.withUnsafeBytes { (bytes) throws(CheckpointError) in
-      try RowCodec.decode(task.type, bytes, into: written)
+    if case .scheme = task.type {
+      let rows = try record.schemeRows()
+      if let target = written.baseAddress { rows.decode(chunk.rows, into: target) }
+    } else {
+      let view = record.bytes[byteRange(chunk, task)]
+      try view.withUnsafeBytes { (bytes) throws(CheckpointError) in
+        try RowCodec.decode(task.type, bytes, into: written)
+      }
+      view.releasePages()
     }
-    view.releasePages()
     result.isFinite = firstNonFinite(written) == nil
     let source = try task.sourceValues(chunk.rows, scratch)
     result.difference = SquaredDifference(source, written)
     return result
+  }
+
+  private func byteRange(_ chunk: RowChunk, _ task: TensorTask) -> Range<Int> {
+    chunk.rows.lowerBound * task.rowByteCount..<chunk.rows.upperBound * task.rowByteCount
+  }
+
+  private func storedHash(
+    _ chunk: RowChunk, _ task: TensorTask, _ record: TensorRecord
+  ) -> ByteHash {
+    if case .scheme(let scheme) = task.type {
+      return task.pieces(of: record, scheme, chunk.rows).hash
+    }
+    return record.bytes[byteRange(chunk, task)].withUnsafeBytes { ByteHash($0) }
   }
 
   /// Adds up the chunks in order, so that the sums are the same for any number of threads.

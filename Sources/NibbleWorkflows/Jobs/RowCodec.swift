@@ -7,7 +7,7 @@ package enum RowCodec {
   /// Whether values of `type` are numbers that ``decode(_:_:into:)`` turns into floats.
   package static func canDecode(_ type: StoredType) -> Bool {
     switch type {
-    case .plain(.float64), .plain(.float8E4M3), .plain(.float8E5M2): true
+    case .plain(.float64), .plain(.float8E4M3), .plain(.float8E5M2), .scheme: true
     default: type.ggmlType.map(BlockCodec.canDecode) ?? false
     }
   }

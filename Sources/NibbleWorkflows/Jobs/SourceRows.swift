@@ -1,5 +1,6 @@
 internal import NibbleCheckpoints
 internal import NibbleModels
+internal import NibbleQuantization
 internal import NibbleTensors
 
 extension TensorTask {
@@ -14,7 +15,16 @@ extension TensorTask {
     case .generated(let floats):
       let first = rows.lowerBound * columnCount
       for index in values.indices { values[index] = floats[first + index] }
-    case .stored(let record, _):
+    case .stored(let record, let order):
+      if case .scheme = record.type {
+        let source = try record.schemeRows()
+        guard let target = values.baseAddress else { return values }
+        for (index, row) in rows.enumerated() {
+          let first = order.sourceRow(row)
+          source.decode(first..<first + 1, into: target + index * columnCount)
+        }
+        return values
+      }
       do {
         try withSourceBytes(rows, scratch) { (bytes) throws(CheckpointError) in
           try RowCodec.decode(record.type, bytes, into: values)
@@ -52,14 +62,14 @@ extension TensorTask {
 
   /// Lets the system drop the source's pages of `rows`, where they stand together.
   func releaseSource(_ rows: Range<Int>) {
-    guard case .stored(let record, .same) = origin else { return }
+    guard case .stored(let record, .same) = origin, record.parts.count == 1 else { return }
     let rowByteCount = sourceRowByteCount
     record.bytes[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount].releasePages()
   }
 
   /// Lets the system drop all of the source's pages.
   func releaseSource() {
-    if case .stored(let record, _) = origin { record.bytes.releasePages() }
+    if case .stored(let record, _) = origin { record.releasePages() }
   }
 
   /// Checks that `values`, the output's rows from `firstRow` on, hold neither NaN nor infinity.

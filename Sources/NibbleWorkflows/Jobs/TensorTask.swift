@@ -21,6 +21,8 @@ struct TensorTask: Sendable {
   var type: StoredType
   /// Why the type is what it is, where that is not plain.
   var reason: String?
+  /// What finds codes and scales, where the type is a scheme.
+  var method = RoundToNearest()
 
   init(_ tensor: MappedTensor, type: StoredType, reason: String?) {
     name = tensor.name
@@ -66,11 +68,35 @@ struct TensorTask: Sendable {
     switch type {
     case .plain(let type): columnCount * type.bitCount / 8
     case .blocks(let type): type.rowByteCount(columnCount: columnCount) ?? 0
+    case .scheme(let scheme): parts(scheme).reduce(0) { $0 + $1.rowByteCount }
     }
+  }
+
+  /// The arrays of a scheme with this tensor's shape; none where its rows are no whole blocks.
+  func parts(_ scheme: Scheme) -> [SchemePart] {
+    (try? scheme.parts(rowCount: rowCount, columnCount: columnCount)) ?? []
+  }
+
+  /// Bytes of the whole tensor in the output.
+  var byteCount: Int {
+    guard case .scheme(let scheme) = type else { return rowCount * rowByteCount }
+    return parts(scheme).reduce(0) { $0 + $1.byteCount }
+  }
+
+  /// Bits that one weight takes in the output, scales included.
+  var bitsPerWeight: Double {
+    guard case .scheme(let scheme) = type else { return type.bitsPerWeight }
+    return scheme.bitsPerWeight(rowCount: rowCount, columnCount: columnCount)
+  }
+
+  /// Whether any rows can be made without the others.
+  var isRowLocal: Bool {
+    if case .scheme(let scheme) = type { scheme.isRowLocal } else { true }
   }
 }
 
-/// A few whole rows of a task, the unit of work. The cut depends on the shape alone.
+/// A few whole rows of a task, the unit of work; all rows where they share a scale. The cut depends on shape and type
+/// alone.
 struct RowChunk: Sendable {
   /// The task's index.
   var task: Int
@@ -82,7 +108,9 @@ struct RowChunk: Sendable {
   /// All chunks of `tasks`, in order.
   static func cut(_ tasks: [TensorTask]) -> [RowChunk] {
     tasks.enumerated().flatMap { index, task in
-      let step = max(1, elementCount / max(task.columnCount, 1))
+      let step =
+        task.isRowLocal
+        ? max(1, elementCount / max(task.columnCount, 1)) : max(task.rowCount, 1)
       return stride(from: 0, to: task.rowCount, by: step).map { first in
         RowChunk(task: index, rows: first..<min(first + step, task.rowCount))
       }

@@ -1,4 +1,5 @@
 internal import NibbleCheckpoints
+internal import NibbleModels
 internal import NibbleTensors
 internal import Synchronization
 
@@ -45,6 +46,9 @@ struct TensorTransfer {
     if RowCodec.canDecode(task.sourceType) {
       let values = try task.sourceValues(chunk.rows, scratch)
       try task.requireFinite(values, firstRow: chunk.rows.lowerBound)
+      if let scheme = task.groupedScheme, !task.isCopy {
+        return try write(try task.quantize(values, chunk.rows, as: scheme), chunk, to: writer)
+      }
       if !task.isCopy {
         let bytes = scratch.bytes(chunk.rows.count * task.rowByteCount)
         try RowCodec.encode(task.type, values, columnCount: task.columnCount, into: bytes)
@@ -53,11 +57,27 @@ struct TensorTransfer {
         return hash
       }
     }
+    if case .stored(let record, .same) = task.origin, case .scheme(let scheme) = task.type {
+      return try write(task.pieces(of: record, scheme, chunk.rows), chunk, to: writer)
+    }
     try task.withSourceBytes(chunk.rows, scratch) { (bytes) throws(CheckpointError) in
       hash = ByteHash(bytes)
       try writer.write(bytes, tensor: chunk.task, at: offset)
     }
     return hash
+  }
+}
+
+extension TensorTransfer {
+  private func write(
+    _ pieces: [ArrayPiece], _ chunk: RowChunk, to writer: any CheckpointWriter
+  ) throws(CheckpointError) -> ByteHash {
+    for piece in pieces {
+      try piece.bytes.withUnsafeBytes { (bytes) throws(CheckpointError) in
+        try writer.write(bytes, tensor: chunk.task, at: piece.offset)
+      }
+    }
+    return pieces.hash
   }
 }
 

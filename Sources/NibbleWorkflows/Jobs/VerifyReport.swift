@@ -64,6 +64,15 @@ enum ErrorCeiling {
       case 3...: 0.15
       default: 0.5
       }
+    // Scales of whole rows or tensors leave much more error than those of blocks.
+    case .scheme(let scheme):
+      switch scheme.element.bitCount {
+      case 8...: 2e-2
+      case 6...: 0.1
+      case 4...: 0.4
+      case 3...: 0.7
+      default: 1
+      }
     }
   }
 }

@@ -46,7 +46,7 @@ private enum Decisions {
         let width = integer(name.contains("ffn_down") ? "feedForward" : "width")
         let isVector = name.contains("norm") || name.hasSuffix(".bias")
         let shape = isVector ? [width] : name.contains("exps") ? [8, 2, width] : [2, width]
-        return SelectableTensor(name: name, shape: shape, keptType: .f32)
+        return SelectableTensor(name: name, shape: shape, keptType: StoredType(.f32))
       }
     }
 
@@ -59,8 +59,8 @@ private enum Decisions {
       return selection
     }
 
-    private func type(_ value: JSONValue?) -> GGMLType? {
-      value?.integer.flatMap { GGMLType(rawValue: UInt32($0)) }
+    private func type(_ value: JSONValue?) -> StoredType? {
+      value?.integer.flatMap { GGMLType(rawValue: UInt32($0)) }.map { StoredType($0) }
     }
   }
 

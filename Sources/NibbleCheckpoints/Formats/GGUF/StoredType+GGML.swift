@@ -29,7 +29,7 @@ extension StoredType {
     case .plain(.int16): .i16
     case .plain(.int32): .i32
     case .plain(.int64): .i64
-    case .plain: nil
+    case .plain, .scheme: nil
     }
   }
 }

@@ -8,7 +8,10 @@ extension Checkpoint {
     do {
       let content = try SafetensorsFile(view)
       return Checkpoint(
-        path: path, format: .safetensors, tensors: content.tensors, metadata: Metadata(),
+        path: path, format: .safetensors,
+        tensors: try SchemeTensors.gather(
+          content.tensors, schemes: try SchemeTensors.schemes(content.metadata)),
+        metadata: Metadata(),
         notes: notes, folder: splitPath(file).folder)
     } catch {
       throw error.inFile(file)
@@ -29,6 +32,7 @@ extension Checkpoint {
     var notes: [String] = []
     var tensors: [TensorRecord] = []
     var names: Set<String> = []
+    var schemes: [String: SchemeTensors.Entry] = [:]
     for shard in index.shards {
       let shardPath = joined(folder, shard)
       guard try pathKind(shardPath) != .nothing else {
@@ -38,7 +42,9 @@ extension Checkpoint {
       do throws(CheckpointError) {
         var unlisted: [String] = []
         var elsewhere: [String] = []
-        for tensor in try SafetensorsFile(try mapFile(shardPath)).tensors {
+        let content = try SafetensorsFile(try mapFile(shardPath))
+        schemes.merge(try SchemeTensors.schemes(content.metadata)) { first, _ in first }
+        for tensor in content.tensors {
           let owner = index.shardOfTensor[tensor.name]
           if owner == nil { unlisted.append(tensor.name) }
           guard owner == nil || owner == shard else {
@@ -60,6 +66,11 @@ extension Checkpoint {
       throw CheckpointError(
         .missing, "the index places it in \(index.shardOfTensor[name] ?? ""), which lacks it",
         file: indexPath, tensor: name)
+    }
+    do {
+      tensors = try SchemeTensors.gather(tensors, schemes: schemes)
+    } catch {
+      throw error.inFile(folder)
     }
     return Checkpoint(
       path: path, format: .safetensors, tensors: tensors, metadata: Metadata(), notes: notes,

@@ -1,8 +1,17 @@
 /// Writes a safetensors file, or a Hugging Face folder of one or more of them.
 ///
-/// The bytes of each file equal those of the reference library for the same tensors.
+/// The bytes of each file equal those of the reference library for the same tensors. A tensor that is stored as a scheme
+/// becomes several arrays (``SchemeTensors``); its bytes count as these arrays one after another.
 public final class SafetensorsWriter: CheckpointWriter {
   private let output: TensorOutput
+  /// Where the arrays of each plan's tensor are.
+  private let placements: [[ArrayPlacement]]
+
+  /// One array of a tensor: its place among the output's arrays, and the tensor's bytes before it.
+  private struct ArrayPlacement: Sendable {
+    var array: Int
+    var start: Int
+  }
 
   /// Writes the headers and reserves room for the tensors.
   ///
@@ -23,7 +32,6 @@ public final class SafetensorsWriter: CheckpointWriter {
     replacing: Bool = false
   ) throws(CheckpointError) {
     do throws(CheckpointError) {
-      try Self.requireUniqueNames(plans)
       let isFile = path.hasSuffix(".safetensors")
       let shards =
         isFile
@@ -32,30 +40,43 @@ public final class SafetensorsWriter: CheckpointWriter {
       guard !isFile || companions.isEmpty else {
         throw CheckpointError(.unsupported, "a single file has no companions")
       }
+      let arrays = try plans.map { plan throws(CheckpointError) in try SchemeTensors.arrays(plan) }
+      try Self.requireUniqueNames(arrays.flatMap { $0 })
       let headers = try shards.map { shard throws(CheckpointError) in
-        try SafetensorsHeader(plans: shard.map { plans[$0] }, metadata: metadata)
+        let schemes = try SchemeTensors.metadata(shard.map { plans[$0] })
+        return try SafetensorsHeader(
+          plans: shard.flatMap { arrays[$0] },
+          metadata: metadata.merging(schemes) { _, new in new })
       }
       let atomic =
         isFile
         ? try AtomicOutput(file: path) : try AtomicOutput(folder: path, replacing: replacing)
       var files: [OutputFile] = []
-      var places = plans.map {
-        TensorOutput.Place(name: $0.name, file: 0, offset: 0, byteCount: 0)
-      }
+      var places: [TensorOutput.Place] = []
+      var placements = plans.map { _ in [ArrayPlacement]() }
       for (number, shard) in shards.enumerated() {
         let file = try atomic.open(Self.fileName(number, of: shards.count))
         try file.reserve(byteCount: headers[number].fileByteCount)
         try file.write(headers[number].bytes)
-        for (place, index) in shard.enumerated() {
-          places[index].file = number
-          places[index].offset = headers[number].offsets[place]
-          places[index].byteCount = try plans[index].byteCount
+        var offsets = headers[number].offsets[...]
+        for index in shard {
+          var start = 0
+          for array in arrays[index] {
+            let byteCount = try array.byteCount
+            placements[index].append(ArrayPlacement(array: places.count, start: start))
+            places.append(
+              TensorOutput.Place(
+                name: array.name, file: number, offset: offsets.removeFirst(), byteCount: byteCount)
+            )
+            start += byteCount
+          }
         }
         files.append(file)
       }
+      self.placements = placements
       var extras = companions
       if shards.count > 1 {
-        extras["model.safetensors.index.json"] = try Self.index(shards, plans)
+        extras["model.safetensors.index.json"] = try Self.index(shards, arrays)
       }
       for name in extras.keys.sorted() {
         let file = try atomic.open(name)
@@ -71,7 +92,8 @@ public final class SafetensorsWriter: CheckpointWriter {
   public func write(
     _ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int
   ) throws(CheckpointError) {
-    try output.write(bytes, tensor: index, at: offset)
+    guard let placement = placements[index].last(where: { $0.start <= offset }) else { return }
+    try output.write(bytes, tensor: placement.array, at: offset - placement.start)
   }
 
   public func finish() throws(CheckpointError) { try output.finish() }
@@ -111,14 +133,14 @@ public final class SafetensorsWriter: CheckpointWriter {
   }
 
   private static func index(
-    _ shards: [[Int]], _ plans: [TensorPlan]
+    _ shards: [[Int]], _ arrays: [[TensorPlan]]
   ) throws(CheckpointError) -> [UInt8] {
     var fileNames: [String: String] = [:]
     var total = 0
     for (number, shard) in shards.enumerated() {
-      for index in shard {
-        fileNames[plans[index].name] = fileName(number, of: shards.count)
-        let (sum, overflow) = total.addingReportingOverflow(try plans[index].byteCount)
+      for array in shard.flatMap({ arrays[$0] }) {
+        fileNames[array.name] = fileName(number, of: shards.count)
+        let (sum, overflow) = total.addingReportingOverflow(try array.byteCount)
         guard !overflow else { throw CheckpointError(.malformed, "the data's size overflows") }
         total = sum
       }

@@ -1,0 +1,84 @@
+internal import NibbleCheckpoints
+internal import NibbleQuantization
+internal import NibbleTensors
+
+/// Some rows' bytes in one array of a tensor that is stored as a scheme.
+struct ArrayPiece {
+  var bytes: ByteView
+  /// Where the piece begins, in bytes from the tensor's first array on.
+  var offset: Int
+}
+
+extension [ArrayPiece] {
+  /// A hash of all pieces; for a single one, that of its bytes.
+  var hash: ByteHash {
+    let hashes = map { piece in piece.bytes.withUnsafeBytes { ByteHash($0) } }
+    if hashes.count == 1, let only = hashes.first { return only }
+    return hashes.map(\.value).withUnsafeBytes { ByteHash($0) }
+  }
+}
+
+extension TensorTask {
+  /// The scheme of the output where its groups are rounded one by one: in Nibble's arrays, and in GGUF blocks when a
+  /// range estimator was asked for.
+  var groupedScheme: Scheme? {
+    switch type {
+    case .plain: nil
+    case .blocks(let type): method.range == nil ? nil : type.scheme
+    case .scheme(let scheme): scheme
+    }
+  }
+
+  /// Quantizes rows and packs them.
+  ///
+  /// - Parameters:
+  ///   - values: `[rows.count, columnCount]`, finite.
+  ///   - rows: rows of the output; all of them where they share a scale.
+  ///   - scheme: the type of the output.
+  /// - Returns: a piece for each array.
+  /// - Throws: ``CheckpointError/Code/invalidValue`` for values that the scheme cannot hold.
+  func quantize(
+    _ values: UnsafeMutableBufferPointer<Float>, _ rows: Range<Int>, as scheme: Scheme
+  ) throws(CheckpointError) -> [ArrayPiece] {
+    do {
+      let tensor = try method.quantize(
+        UnsafeBufferPointer(values), rowCount: rows.count, columnCount: columnCount, as: scheme)
+      if case .blocks = type {
+        return try GGMLBlocks().pack(tensor).map { blocks in
+          ArrayPiece(
+            bytes: Storage(copying: blocks.bytes).view, offset: rows.lowerBound * rowByteCount)
+        }
+      }
+      let arrays = try SchemeLayout().pack(tensor)
+      return zip(arrays, offsets(scheme, rows)).map { array, offset in
+        ArrayPiece(bytes: Storage(copying: array.bytes).view, offset: offset)
+      }
+    } catch {
+      throw CheckpointError(.invalidValue, error.message, tensor: name)
+    }
+  }
+
+  /// The bytes of rows in a record that is stored as `scheme`: of every array, those of the rows, and of arrays that all
+  /// rows share the whole where the rows begin with the first.
+  func pieces(of record: TensorRecord, _ scheme: Scheme, _ rows: Range<Int>) -> [ArrayPiece] {
+    let parts = parts(scheme)
+    return zip(zip(parts, record.parts), offsets(scheme, rows)).compactMap { pair, offset in
+      let (part, view) = pair
+      guard part.isPerRow else {
+        return rows.lowerBound == 0 ? ArrayPiece(bytes: view, offset: offset) : nil
+      }
+      let width = part.rowByteCount
+      return ArrayPiece(
+        bytes: view[rows.lowerBound * width..<rows.upperBound * width], offset: offset)
+    }
+  }
+
+  /// Where the rows begin in each array, in bytes from the tensor's first array on.
+  private func offsets(_ scheme: Scheme, _ rows: Range<Int>) -> [Int] {
+    var start = 0
+    return parts(scheme).map { part in
+      defer { start += part.byteCount }
+      return start + rows.lowerBound * part.rowByteCount
+    }
+  }
+}

@@ -1,0 +1,124 @@
+internal import NibbleCheckpoints
+internal import NibbleModels
+internal import NibbleQuantization
+internal import NibbleTensors
+
+extension QuantizeJob {
+  /// Every tensor of the output with its type; in GGUF files in the order in which llama-quantize writes them.
+  func tasks(_ model: ModelSource) throws(RecipeError) -> [TensorTask] {
+    let naming: TensorNaming = chosenFormat == .gguf ? .gguf : .huggingFace
+    let folderNames = Dictionary(
+      model.mapped(to: .huggingFace).map { ($0.id, $0.name) },
+      uniquingKeysWith: { first, _ in first })
+    let named = model.mapped(to: .gguf)
+    let decisions = try selection.decide(
+      named.map { tensor in
+        SelectableTensor(
+          name: tensor.name, folderName: folderNames[tensor.id] ?? "", shape: tensor.shape,
+          keptType: keptType(tensor, in: model))
+      }, MixFacts(model))
+    let decided = Dictionary(
+      zip(named.map(\.id), decisions), uniquingKeysWith: { first, _ in first })
+    var tasks: [TensorTask] = []
+    for tensor in model.mapped(to: naming) {
+      guard let decision = decided[tensor.id] else { continue }
+      tasks.append(try task(tensor, decision))
+    }
+    tasks += model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
+    return naming == .gguf ? tasks.sorted { ggufOrder($0.name) < ggufOrder($1.name) } : tasks
+  }
+
+  private func task(
+    _ tensor: MappedTensor, _ decision: TypeDecision
+  ) throws(RecipeError) -> TensorTask {
+    let type = try storable(decision.type, tensor.name)
+    var reason = decision.reason
+    if type == tensor.record.type, type.isQuantized {
+      reason = ["already \(type.name): copied", reason].compactMap { $0 }.joined(separator: "; ")
+    }
+    var task = TensorTask(tensor, type: type, reason: reason)
+    task.method = RoundToNearest(range: range)
+    task.method.findsExactMeans = findsExactMeans
+    if type.isQuantized, !task.isCopy { try requireMethod(task) }
+    return task
+  }
+
+  /// The type as the output's format stores it.
+  private func storable(_ type: StoredType, _ name: String) throws(RecipeError) -> StoredType {
+    switch (chosenFormat, type) {
+    case (.gguf, .scheme(let scheme)):
+      guard let type = GGMLType(scheme: scheme) else {
+        throw RecipeError("\(name): no type of GGUF stores \(scheme); say --format safetensors")
+      }
+      return .blocks(type)
+    case (.safetensors, .blocks(let type)):
+      guard let scheme = type.scheme else {
+        throw RecipeError("\(name): \(type.name) cannot be stored in safetensors")
+      }
+      return .scheme(scheme)
+    default: return type
+    }
+  }
+
+  /// Refuses ranges for types whose scales are found otherwise, and rows that do not fill blocks.
+  private func requireMethod(_ task: TensorTask) throws(RecipeError) {
+    guard let scheme = task.type.scheme else { return }
+    if range != nil, scheme.hasNestedScales {
+      throw RecipeError(
+        "\(task.name): --range does not apply to \(task.type.name), whose nested scales are searched together"
+      )
+    }
+    if range != nil, case .learned = scheme.element {
+      throw RecipeError(
+        "\(task.name): --range does not apply to \(scheme), whose levels are learned")
+    }
+    do {
+      _ = try scheme.parts(rowCount: task.rowCount, columnCount: task.columnCount)
+    } catch {
+      throw RecipeError("\(task.name): \(error.message)")
+    }
+  }
+}
+
+extension StoredType {
+  /// The scheme of quantized values; nil for plain numbers and for blocks that Nibble cannot make.
+  var scheme: Scheme? {
+    switch self {
+    case .plain: nil
+    case .blocks(let type): type.scheme
+    case .scheme(let scheme): scheme
+    }
+  }
+}
+
+/// The type of a tensor that is not quantized: the source's own, but GGUF files have F32 where converters make it of
+/// small tensors.
+func keptType(_ tensor: MappedTensor, in model: ModelSource) -> StoredType {
+  let type = tensor.record.type
+  guard model.checkpoint.format != .gguf else { return type }
+  let isFloat = type == .plain(.float16) || type == .plain(.bfloat16)
+  let isSmall = tensor.shape.count < 2 || tensor.name.holds("norm.weight")
+  return isFloat && isSmall || type.ggmlType == nil && !type.isQuantized ? .plain(.float32) : type
+}
+
+extension MixFacts {
+  init(_ model: ModelSource) {
+    let config = model.config
+    self.init(
+      architecture: config.architecture, blockCount: config.blockCount,
+      headCount: config.headCount, keyValueHeadCount: config.keyValueHeadCount,
+      expertCount: config.expertCount, hasTiedEmbeddings: config.hasTiedEmbeddings)
+  }
+}
+
+extension ModelSource {
+  /// The files of a Hugging Face folder, its configuration telling that the weights are quantized.
+  func quantizedFolderFiles() throws -> [String: [UInt8]] {
+    var files = try huggingFaceFiles()
+    if let bytes = files["config.json"], var config = try JSONValue.parse(bytes).object {
+      config["quantization_config"] = ["quant_method": "nibble", "version": .integer(1)]
+      files["config.json"] = Array((JSONValue.object(config).text(.indented(2)) + "\n").utf8)
+    }
+    return files
+  }
+}

@@ -29,7 +29,7 @@ public struct TensorPlan: Sendable {
 
 extension CheckpointError {
   /// The same error with `tensor` filled in where it was unknown.
-  func ofTensor(_ name: String) -> CheckpointError {
+  package func ofTensor(_ name: String) -> CheckpointError {
     var error = self
     if error.tensor == nil { error.tensor = name }
     return error

@@ -1,4 +1,4 @@
-internal import NibbleTensors
+public import NibbleTensors
 
 /// What every job is handed beside its request: threads, a display, and a way to be stopped.
 public struct JobEnvironment: Sendable {

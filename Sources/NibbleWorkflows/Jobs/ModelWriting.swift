@@ -1,5 +1,6 @@
 internal import Foundation
 internal import NibbleCheckpoints
+internal import NibbleTensors
 
 /// The part that all jobs share that write a model: stream the tensors, finish the file, reopen it and compare.
 struct ModelWriting {

@@ -1,6 +1,5 @@
 internal import NibbleCheckpoints
 internal import NibbleModels
-internal import NibbleQuantization
 internal import NibbleTensors
 
 extension TensorTask {
@@ -10,30 +9,15 @@ extension TensorTask {
   func sourceValues(
     _ rows: Range<Int>, _ scratch: Scratch
   ) throws(CheckpointError) -> UnsafeMutableBufferPointer<Float> {
-    let values = scratch.values(rows.count * columnCount)
     switch origin {
     case .generated(let floats):
+      let values = scratch.values(rows.count * columnCount)
       let first = rows.lowerBound * columnCount
       for index in values.indices { values[index] = floats[first + index] }
+      return values
     case .stored(let record, let order):
-      if case .scheme = record.type {
-        let source = try record.schemeRows()
-        guard let target = values.baseAddress else { return values }
-        for (index, row) in rows.enumerated() {
-          let first = order.sourceRow(row)
-          source.decode(first..<first + 1, into: target + index * columnCount)
-        }
-        return values
-      }
-      do {
-        try withSourceBytes(rows, scratch) { (bytes) throws(CheckpointError) in
-          try RowCodec.decode(record.type, bytes, into: values)
-        }
-      } catch {
-        throw error.ofTensor(record.name)
-      }
+      return try StoredRows(record, order, columnCount: columnCount).values(rows, scratch)
     }
-    return values
   }
 
   /// Calls `body` with the source's bytes of the output's rows `rows`, in the output's order.
@@ -44,27 +28,13 @@ extension TensorTask {
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     guard case .stored(let record, let order) = origin else { return }
-    let rowByteCount = sourceRowByteCount
-    try record.bytes.withUnsafeBytes { (bytes) throws(CheckpointError) in
-      if order == .same {
-        let range = rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount
-        return try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
-      }
-      let gathered = scratch.sourceBytes(rows.count * rowByteCount)
-      for (index, row) in rows.enumerated() {
-        let first = order.sourceRow(row) * rowByteCount
-        UnsafeMutableRawBufferPointer(rebasing: gathered[(index * rowByteCount)...])
-          .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[first..<first + rowByteCount]))
-      }
-      try body(UnsafeRawBufferPointer(gathered))
-    }
+    try StoredRows(record, order, columnCount: columnCount).withBytes(rows, scratch, body)
   }
 
   /// Lets the system drop the source's pages of `rows`, where they stand together.
   func releaseSource(_ rows: Range<Int>) {
-    guard case .stored(let record, .same) = origin, record.parts.count == 1 else { return }
-    let rowByteCount = sourceRowByteCount
-    record.bytes[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount].releasePages()
+    guard case .stored(let record, let order) = origin else { return }
+    StoredRows(record, order, columnCount: columnCount).release(rows)
   }
 
   /// Lets the system drop all of the source's pages.
@@ -92,15 +62,6 @@ extension TensorTask {
       ? "at element \(columnCount == 1 ? sourceRow : column)"
       : "at row \(sourceRow), column \(column)"
     throw CheckpointError(.invalidValue, "holds \(kind) \(place)", tensor: name)
-  }
-}
-
-extension CheckpointError {
-  /// The same error with `tensor` filled in where it was unknown.
-  func ofTensor(_ name: String) -> CheckpointError {
-    var error = self
-    if error.tensor == nil { error.tensor = name }
-    return error
   }
 }
 

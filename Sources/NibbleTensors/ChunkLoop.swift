@@ -1,18 +1,22 @@
-internal import NibbleTensors
 internal import Synchronization
 
 /// Runs independent chunks of work on all threads of a pool.
 ///
 /// Chunks are claimed in order, so that a job walks through its files from front to back. Which thread takes a chunk changes
 /// no byte: chunks are fixed beforehand and each is a function of its own input.
-struct ChunkLoop {
-  let pool: WorkerPool
-  let cancellation: CancellationFlag
+package struct ChunkLoop {
+  private let pool: WorkerPool
+  private let cancellation: CancellationFlag
+
+  package init(pool: WorkerPool, cancellation: CancellationFlag) {
+    self.pool = pool
+    self.cancellation = cancellation
+  }
 
   /// Calls `body` for each of `0..<count`, with scratch memory of the thread that it runs on.
   ///
   /// - Throws: the error of the lowest failing index, whatever the number of threads; or ``JobCancelled``.
-  func run(_ count: Int, _ body: (Int, Scratch) throws -> Void) throws {
+  package func run(_ count: Int, _ body: (Int, Scratch) throws -> Void) throws {
     let next = Atomic<Int>(0)
     let failure = Mutex<(index: Int, error: any Error)?>(nil)
     pool.rows(pool.threadCount) { range in
@@ -38,32 +42,38 @@ struct ChunkLoop {
 }
 
 /// Memory that one thread uses again for each chunk.
-final class Scratch {
-  private(set) var values = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
-  private(set) var otherValues = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
-  private(set) var bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
-  private(set) var sourceBytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
+package final class Scratch {
+  private var valueMemory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
+  private var otherValueMemory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
+  private var byteMemory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
+  private var sourceByteMemory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
 
   deinit {
-    values.deallocate()
-    otherValues.deallocate()
-    bytes.deallocate()
-    sourceBytes.deallocate()
+    valueMemory.deallocate()
+    otherValueMemory.deallocate()
+    byteMemory.deallocate()
+    sourceByteMemory.deallocate()
   }
 
   /// Room for `count` floats.
-  func values(_ count: Int) -> UnsafeMutableBufferPointer<Float> { Self.room(count, &values) }
+  package func values(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
+    Self.room(count, &valueMemory)
+  }
 
   /// Room for another `count` floats.
-  func otherValues(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
-    Self.room(count, &otherValues)
+  package func otherValues(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
+    Self.room(count, &otherValueMemory)
   }
 
   /// Room for `count` bytes.
-  func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer { Self.room(count, &bytes) }
+  package func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    Self.room(count, &byteMemory)
+  }
 
   /// Room for another `count` bytes.
-  func sourceBytes(_ count: Int) -> UnsafeMutableRawBufferPointer { Self.room(count, &sourceBytes) }
+  package func sourceBytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    Self.room(count, &sourceByteMemory)
+  }
 
   private static func room(
     _ count: Int, _ buffer: inout UnsafeMutableBufferPointer<Float>

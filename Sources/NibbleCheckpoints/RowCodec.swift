@@ -1,4 +1,3 @@
-package import NibbleCheckpoints
 internal import NibbleQuantization
 internal import NibbleTensors
 

@@ -42,7 +42,9 @@ let package = Package(
     library(
       "NibbleModels",
       ["NibbleTensors", "NibbleQuantization", "NibbleCheckpoints", "CNibbleKernels"]),
-    library("NibbleEvaluation", ["NibbleTensors", "NibbleModels", "CNibbleKernels"]),
+    library(
+      "NibbleEvaluation",
+      ["NibbleTensors", "NibbleCheckpoints", "NibbleModels", "CNibbleKernels"]),
     library(
       "NibbleWorkflows",
       [
@@ -74,7 +76,9 @@ let package = Package(
     tests(
       "NibbleModelsTests",
       ["NibbleModels", "NibbleCheckpoints", "NibbleQuantization", "NibbleTensors"]),
-    tests("NibbleEvaluationTests", ["NibbleEvaluation", "NibbleModels", "NibbleTensors"]),
+    tests(
+      "NibbleEvaluationTests",
+      ["NibbleEvaluation", "NibbleModels", "NibbleCheckpoints", "NibbleTensors"]),
     tests("NibbleWorkflowsTests", ["Nibble"]),
     tests("CommandTests", ["nibble-cli", "Nibble"]),
   ],

@@ -7,7 +7,8 @@ struct NibbleCommand: AsyncParsableCommand {
     commandName: "nibble", abstract: "Make large language models small, and prove what that cost.",
     subcommands: [
       PullCommand.self, QuantizeCommand.self, ConvertCommand.self, VerifyCommand.self,
-      EvaluateCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
+      EvaluateCommand.self, InspectCommand.self, CompareCommand.self, GenerateCommand.self,
+      ChatCommand.self, BenchCommand.self,
     ])
 
   static func main() async { await runAndExit() }

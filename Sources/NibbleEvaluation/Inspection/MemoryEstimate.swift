@@ -12,6 +12,17 @@ public struct MemoryEstimate: Sendable, Equatable {
   public enum Precision: String, CaseIterable, Sendable {
     case stored, float32, float16, int8, int4
 
+    /// The precision in words: "FP16 or BF16".
+    public var title: String {
+      switch self {
+      case .stored: "as stored"
+      case .float32: "FP32"
+      case .float16: "FP16 or BF16"
+      case .int8: "INT8"
+      case .int4: "4-bit"
+      }
+    }
+
     /// Bits of a weight: those of the integer types include a 16-bit scale for 32 weights, as Q8_0 and Q4_0 store it.
     var bitsPerWeight: Double? {
       switch self {

@@ -20,9 +20,9 @@ struct BarList {
   var legend: [String] = []
   var caption: String?
 
-  private static let width = 640
-  private static let left = 150
-  private static let right = 110
+  private static let width = 480
+  private static let left = 148
+  private static let right = 96
   private static let step = 24
   private static let legendStep = 20
 

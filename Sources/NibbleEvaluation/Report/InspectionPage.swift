@@ -48,7 +48,7 @@ private struct InspectionPage {
     let plot = BarList(
       title: "Bytes by role",
       description: "Bytes of the tensors of each role; the table below has the numbers.",
-      axisTitle: "bytes", bars: bars)
+      axisTitle: "bytes of tensors", bars: bars)
     func rows(_ shares: [SizeShare]) -> [[String]] {
       shares.map { share in
         [
@@ -77,7 +77,7 @@ private struct InspectionPage {
         ["weights", "bits of a matrix weight", "bytes"],
         inspection.memory.map { estimate in
           [
-            estimate.precision.rawValue, PlotNumber.short(estimate.bitsPerWeight),
+            estimate.precision.title, PlotNumber.short(estimate.bitsPerWeight),
             PlotNumber.bytes(estimate.byteCount),
           ]
         }),
@@ -211,8 +211,7 @@ private struct InspectionPage {
     let bars = worst.map { tensor in
       BarList.Bar(
         name: shortName(tensor.name), value: tensor.outlierRatio,
-        text: "\(PlotNumber.fixed(tensor.outlierRatio, 1))×, "
-          + "\(tensor.statistics?.outlierColumns.count ?? 0) columns")
+        text: "\(PlotNumber.fixed(tensor.outlierRatio, 1))×")
     }
     let plot = BarList(
       title: "Worst outlier column of a tensor",
@@ -257,7 +256,7 @@ private struct InspectionPage {
       short.removeFirst(prefix.count)
       break
     }
-    return short.count > 22 ? "…" + short.suffix(21) : short
+    return short.count > 20 ? "…" + short.suffix(19) : short
   }
 
   var tensors: Markup {

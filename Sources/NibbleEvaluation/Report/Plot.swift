@@ -35,11 +35,14 @@ struct Plot {
   var series: [Series]
   var caption: String?
 
-  private static let width = 640.0
-  private static let height = 300.0
-  private static let left = 62.0
+  // A phone shows the drawing at three quarters of this width, with text that can still be read.
+  private static let width = 480.0
+  private static let height = 270.0
+  private static let left = 64.0
   private static let right = 16.0
   private static let bottom = 46.0
+  /// A letter's width, on average.
+  private static let letterWidth = 7.2
   /// Height of one line of the legend.
   private static let legendLine = 18.0
 
@@ -48,7 +51,7 @@ struct Plot {
     var places: [(x: Double, line: Int)] = []
     var (x, line) = (Self.left, 0)
     for one in series {
-      let width = 34 + 6.8 * Double(one.name.count)
+      let width = 36 + Self.letterWidth * Double(one.name.count)
       if x + width > Self.width - Self.right, x > Self.left { (x, line) = (Self.left, line + 1) }
       places.append((x, line))
       x += width
@@ -70,7 +73,8 @@ struct Plot {
       [
         .tag("title", ["id": "\(id)-title"], title),
         .tag("desc", ["id": "\(id)-desc"], description),
-        grid(height), .tag("g", [:], series.flatMap { marks($0, height) }), legendMarkup,
+        grid(height), .tag("g", [:], series.flatMap { marks($0, height) } + labels(height)),
+        legendMarkup,
       ])
     let text = caption.map { "\(title). \($0)" } ?? title
     return .tag("figure", [:], [.tag("figcaption", [:], text), drawing])
@@ -224,21 +228,38 @@ struct Plot {
           ])
       }
     case .points(let points):
-      return points.flatMap { point -> [Markup] in
-        let (x, y) = (px(point.x), py(point.y, height))
-        let isRight = x > Self.width * 0.7
-        return [
-          .tag(
-            "circle",
-            ["class": "fill \(one.colorClass)", "cx": number(x), "cy": number(y), "r": "4.5"]),
-          .tag(
-            "text",
-            [
-              "x": number(isRight ? x - 8 : x + 8), "y": number(y - 6),
-              "text-anchor": isRight ? "end" : "start",
-            ], point.label),
-        ]
+      return points.map { point in
+        .tag(
+          "circle",
+          [
+            "class": "fill \(one.colorClass)", "cx": number(px(point.x)),
+            "cy": number(py(point.y, height)), "r": "4.5",
+          ])
       }
+    }
+  }
+
+  /// The labels of all points, each beside its point where no other label is; left out where there is no room.
+  private func labels(_ height: Double) -> [Markup] {
+    let points = series.flatMap { one -> [(x: Double, y: Double, label: String)] in
+      if case .points(let points) = one.shape { points } else { [] }
+    }
+    var taken: [(x: Double, y: Double, width: Double)] = []
+    return points.compactMap { point -> Markup? in
+      let (x, y) = (px(point.x), py(point.y, height))
+      let width = Self.letterWidth * Double(point.label.count)
+      let places = [
+        (x + 8, y - 5), (x + 8, y + 13), (x - 8 - width, y - 5), (x - 8 - width, y + 13),
+      ]
+      let place = places.first { place in
+        place.0 > Self.left && place.0 + width < Self.width && place.1 > top
+          && !taken.contains {
+            abs($0.y - place.1) < 13 && place.0 < $0.x + $0.width && $0.x < place.0 + width
+          }
+      }
+      guard let place else { return nil }
+      taken.append((place.0, place.1, width))
+      return .tag("text", ["x": number(place.0), "y": number(place.1)], point.label)
     }
   }
 

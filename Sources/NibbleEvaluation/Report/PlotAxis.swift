@@ -28,7 +28,7 @@ struct PlotAxis: Sendable {
     (lowerBound, upperBound) = (least, most)
   }
 
-  /// The same axis with its ends at round values.
+  /// The same axis with its ends at round values; a logarithmic one leaves room above its greatest value.
   func rounded() -> PlotAxis {
     var axis = self
     let step = tickStep
@@ -38,7 +38,7 @@ struct PlotAxis: Sendable {
       axis.upperBound = (upperBound / step).rounded(.up) * step
     case .logarithmic:
       axis.lowerBound = pow(10, log10(lowerBound).rounded(.down))
-      axis.upperBound = pow(10, log10(upperBound).rounded(.up))
+      axis.upperBound = pow(10, log10(upperBound * 1.5).rounded(.up))
     }
     return axis
   }
@@ -88,8 +88,8 @@ struct PlotAxis: Sendable {
     switch scale {
     case .linear: return PlotNumber.text(tick, step: tickStep)
     case .logarithmic:
-      let exponent = Int(log10(tick).rounded())
-      return (-2...3).contains(exponent) ? PlotNumber.short(tick) : "1e\(exponent)"
+      let isPlain = lowerBound > 0.5e-3 && upperBound < 2e4
+      return isPlain ? PlotNumber.short(tick) : "1e\(Int(log10(tick).rounded()))"
     }
   }
 }

@@ -18,7 +18,7 @@ enum ReportStyle {
     h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
     p { color: var(--soft); max-width: 45rem; overflow-wrap: anywhere; }
     figure { margin: 1rem 0; padding: 0.5rem; background: var(--panel); border: 1px solid var(--line);
-      border-radius: 6px; }
+      border-radius: 6px; max-width: 40rem; }
     figcaption { color: var(--soft); font-size: 0.9rem; padding: 0 0.5rem 0.25rem; }
     .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }
     .grid figure { margin: 0; }
@@ -26,10 +26,10 @@ enum ReportStyle {
     table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
     th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
     tbody th, thead th:first-child { text-align: left; font-weight: normal; }
-    thead th { color: var(--soft); font-weight: 600; }
+    thead th { color: var(--soft); font-weight: 600; white-space: normal; vertical-align: bottom; }
     summary { cursor: pointer; color: var(--soft); padding: 0.4rem 0; }
     svg { display: block; width: 100%; height: auto; }
-    svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+    svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
     svg .soft { fill: var(--soft); }
     svg .axis { stroke: var(--soft); stroke-width: 1; fill: none; }
     svg .rule { stroke: var(--line); stroke-width: 1; fill: none; }

@@ -195,16 +195,6 @@ extension TensorInspection {
 }
 
 extension MemoryEstimate.Precision {
-  var title: String {
-    switch self {
-    case .stored: "as stored"
-    case .float32: "FP32"
-    case .float16: "FP16 or BF16"
-    case .int8: "INT8"
-    case .int4: "4-bit"
-    }
-  }
-
   var explanation: String {
     switch self {
     case .stored: ""

@@ -114,6 +114,29 @@ struct InspectionTests {
     #expect(ReportPage(inspection).html.contains("fnuz5"))
   }
 
+  @Test(
+    "An unknown architecture or a broken configuration leaves the tensors",
+    arguments: [
+      (#"{"architectures":["GPT2LMHeadModel"],"model_type":"gpt2"}"#, "GPT2LMHeadModel" as String?),
+      ("{", nil),
+    ])
+  func unknownArchitecture(_ config: String, _ name: String?) throws {
+    let folder = try TemporaryFolder()
+    try Data(config.utf8).write(to: URL(filePath: folder.path("config.json")))
+    try TestCheckpoint.write(
+      [
+        TestCheckpoint.Tensor("h.0.attn.c_attn.weight", [2, 2], [1, 2, 3, 4]),
+        TestCheckpoint.Tensor("h.1.attn.c_attn.weight", [2, 2], [1, 2, 3, 5]),
+      ], to: folder.path("model.safetensors"))
+    let inspection = try inspector.inspect(folder.url.path)
+    #expect(inspection.architecture == name)
+    #expect(inspection.config == nil)
+    #expect(inspection.tensors.map(\.block) == [0, 1])
+    #expect(inspection.blocks.map(\.maximum) == [4, 5])
+    #expect(inspection.roles.map(\.name) == ["other"])
+    #expect(inspection.notes.contains { $0.contains("without roles") })
+  }
+
   @Test("NaN and infinities are counted and named, the rest is measured")
   func nonFinite() throws {
     let folder = try TemporaryFolder()

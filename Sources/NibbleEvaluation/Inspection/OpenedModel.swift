@@ -10,7 +10,8 @@ struct OpenedModel {
   /// What the user should hear of.
   let notes: [String]
 
-  /// - Throws: `CheckpointError` when the files cannot be read. A model that is not understood is no error.
+  /// - Throws: `CheckpointError` when the tensors cannot be read. A model that is not understood, or whose configuration is
+  ///   broken, is no error.
   init(_ path: String) throws {
     let checkpoint = try Checkpoint.open(path)
     self.checkpoint = checkpoint
@@ -18,7 +19,7 @@ struct OpenedModel {
       let source = try ModelSource(checkpoint)
       self.source = source
       notes = source.notes
-    } catch let error as ModelError {
+    } catch {
       source = nil
       notes = checkpoint.notes + ["\(error); tensors are listed without roles"]
     }

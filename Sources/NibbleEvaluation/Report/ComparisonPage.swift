@@ -30,7 +30,7 @@ private struct ComparisonPage {
 
   private static let titles = [
     "bits per weight", "relative error", "SQNR (dB)", "cosine", "largest error",
-    "above the bound (dB)",
+    "to bound (dB)",
   ]
 
   private func cells(_ distortion: Distortion) -> [String] {

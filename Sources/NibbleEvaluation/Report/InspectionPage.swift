@@ -163,20 +163,29 @@ private struct InspectionPage {
   var ranges: Markup? {
     let blocks = inspection.blocks
     guard blocks.count > 1 else { return nil }
+    let axis = PlotAxis("block", blocks.map { Double($0.block) })
+    let extremes = Plot(
+      title: "Least to greatest weight of each block",
+      description:
+        "The range of the weights in each block's matrices; the table below has the numbers.",
+      x: axis, y: PlotAxis("weight", blocks.flatMap { [$0.minimum, $0.maximum] }).rounded(),
+      series: [
+        Plot.Series(
+          "minimum to maximum", color: 0,
+          .band(blocks.map { (x: Double($0.block), low: $0.minimum, high: $0.maximum) }))
+      ])
     let spread = blocks.map { block in
       let (mean, deviation) = (block.moments.mean, block.moments.standardDeviation)
       return (x: Double(block.block), low: mean - deviation, high: mean + deviation)
     }
-    let plot = Plot(
-      title: "Weights of each block",
-      description: "Least and greatest weight of each block's matrices, and the mean with one "
-        + "standard deviation to either side; the table below has the numbers.",
-      x: PlotAxis("block", blocks.map { Double($0.block) }),
-      y: PlotAxis("weight", blocks.flatMap { [$0.minimum, $0.maximum] }).rounded(),
+    let middle = Plot(
+      title: "Mean and standard deviation of each block",
+      description:
+        "The mean of the weights in each block's matrices, with one standard deviation to either side; the table "
+        + "below has the numbers.",
+      x: axis,
+      y: PlotAxis("weight", spread.flatMap { [$0.low, $0.high] }, including: [0]).rounded(),
       series: [
-        Plot.Series(
-          "minimum to maximum", color: 0,
-          .band(blocks.map { (x: Double($0.block), low: $0.minimum, high: $0.maximum) })),
         Plot.Series("mean ± standard deviation", color: 1, .band(spread)),
         Plot.Series(
           "mean", color: 1,
@@ -193,7 +202,9 @@ private struct InspectionPage {
     return ReportPage.section(
       "Ranges by block",
       [
-        plot.figure(id: "blocks"), ReportPage.folded("Numbers", ReportPage.table(titles, rows)),
+        .tag(
+          "div", ["class": "grid"], [extremes.figure(id: "blocks"), middle.figure(id: "spread")]),
+        ReportPage.folded("Numbers", ReportPage.table(titles, rows)),
       ])
   }
 

@@ -42,7 +42,7 @@ struct Plot {
   private static let right = 16.0
   private static let bottom = 46.0
   /// A letter's width, on average.
-  private static let letterWidth = 7.2
+  private static let letterWidth = 7.6
   /// Height of one line of the legend.
   private static let legendLine = 18.0
 
@@ -51,7 +51,7 @@ struct Plot {
     var places: [(x: Double, line: Int)] = []
     var (x, line) = (Self.left, 0)
     for one in series {
-      let width = 36 + Self.letterWidth * Double(one.name.count)
+      let width = 40 + Self.letterWidth * Double(one.name.count)
       if x + width > Self.width - Self.right, x > Self.left { (x, line) = (Self.left, line + 1) }
       places.append((x, line))
       x += width

@@ -89,7 +89,8 @@ struct PlotAxis: Sendable {
     case .linear: return PlotNumber.text(tick, step: tickStep)
     case .logarithmic:
       let isPlain = lowerBound > 0.5e-3 && upperBound < 2e4
-      return isPlain ? PlotNumber.short(tick) : "1e\(Int(log10(tick).rounded()))"
+      let exponent = Int(log10(tick).rounded())
+      return isPlain || exponent == 0 ? PlotNumber.short(tick) : "1e\(exponent)"
     }
   }
 }

@@ -22,7 +22,7 @@ enum ReportStyle {
     figcaption { color: var(--soft); font-size: 0.9rem; padding: 0 0.5rem 0.25rem; }
     .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }
     .grid figure { margin: 0; }
-    .scroll { overflow-x: auto; }
+    .scroll { overflow-x: auto; margin: 1rem 0; }
     table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
     th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
     tbody th, thead th:first-child { text-align: left; font-weight: normal; }

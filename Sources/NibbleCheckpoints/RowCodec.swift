@@ -24,9 +24,9 @@ package enum RowCodec {
         values[index] = Float(bytes.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
       }
     case .plain(.float8E4M3):
-      for index in values.indices { values[index] = EightBitFloat.e4m3[Int(bytes[index])] }
+      decodeBytes(bytes, into: values, Float8E4M3.decode)
     case .plain(.float8E5M2):
-      for index in values.indices { values[index] = EightBitFloat.e5m2[Int(bytes[index])] }
+      decodeBytes(bytes, into: values, Float8E5M2.decode)
     default:
       guard let ggmlType = type.ggmlType, BlockCodec.canDecode(ggmlType) else {
         throw CheckpointError(.unsupported, "values of type \(type.name) cannot be decoded")
@@ -49,32 +49,13 @@ package enum RowCodec {
     BlockCodec.encode(
       ggmlType, UnsafeBufferPointer(values), columnCount: columnCount, importance: nil, into: bytes)
   }
-}
 
-/// The 256 values of each 8-bit float type that checkpoints use (Micikevicius et al. 2022, arXiv:2209.05433).
-private enum EightBitFloat {
-  /// Bias 7, no infinities, NaN where all bits but the sign are set.
-  static let e4m3 = table(exponentBitCount: 4, bias: 7) { $0 & 0x7F == 0x7F ? .nan : nil }
-
-  /// Bias 15, infinities and NaN as in IEEE 754.
-  static let e5m2 = table(exponentBitCount: 5, bias: 15) { code in
-    guard code & 0x7C == 0x7C else { return nil }
-    return code & 3 != 0 ? .nan : code & 0x80 != 0 ? -.infinity : .infinity
-  }
-
-  private static func table(
-    exponentBitCount: Int, bias: Int, special: (Int) -> Float?
-  ) -> [Float] {
-    let mantissaBitCount = 7 - exponentBitCount
-    let mantissaUnit = Float(sign: .plus, exponent: -mantissaBitCount, significand: 1)
-    return (0..<256).map { code in
-      if let value = special(code) { return value }
-      let exponent = code >> mantissaBitCount & (1 << exponentBitCount - 1)
-      let fraction = Float(code & (1 << mantissaBitCount - 1)) * mantissaUnit
-      let size = Float(
-        sign: .plus, exponent: max(exponent, 1) - bias,
-        significand: exponent == 0 ? fraction : 1 + fraction)
-      return code & 0x80 != 0 ? -size : size
-    }
+  private static func decodeBytes(
+    _ bytes: UnsafeRawBufferPointer, into values: UnsafeMutableBufferPointer<Float>,
+    _ decode: (UnsafePointer<UInt8>, Int, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    precondition(bytes.count == values.count)
+    guard let source = bytes.baseAddress, let target = values.baseAddress else { return }
+    decode(source.assumingMemoryBound(to: UInt8.self), values.count, target)
   }
 }

@@ -11,6 +11,13 @@ static size_t compare(const char *name, size_t count, const float *a, const floa
   return differences;
 }
 
+/// Some byte that depends on all bits of a number.
+static uint32_t nk_byte_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits * 2654435761u >> 24;
+}
+
 static size_t check_rows(const nk_float_table *t, const nk_float_table *s, const float *x, const float *y, size_t n,
                          char *message) {
   size_t differences = 0;
@@ -50,6 +57,22 @@ static size_t check_rows(const nk_float_table *t, const nk_float_table *s, const
     if (h[i] != g[i] && !isnan(x[i])) DIFFERS("float to half of %g: %x, not %x", (double)x[i], h[i], g[i]);
   t->half_to_float(h, n, a), s->half_to_float(h, n, b);
   CHECK("half to float");
+  uint8_t c[most] = {0}, e[most] = {0};
+  for (int saturates = 0; saturates < 2; saturates++) {
+    t->float_to_e4m3(x, n, saturates, c), s->float_to_e4m3(x, n, saturates, e);
+    if (memcmp(c, e, n)) DIFFERS("float to E4M3 of %zu", n);
+    t->float_to_e5m2(x, n, saturates, c), s->float_to_e5m2(x, n, saturates, e);
+    if (memcmp(c, e, n)) DIFFERS("float to E5M2 of %zu", n);
+  }
+  t->float_to_e2m1(x, n, c), s->float_to_e2m1(x, n, e);
+  if (memcmp(c, e, n)) DIFFERS("float to E2M1 of %zu", n);
+  for (size_t i = 0; i < n; i++) c[i] = (uint8_t)nk_byte_of(x[i]);
+  t->e4m3_to_float(c, n, a), s->e4m3_to_float(c, n, b);
+  CHECK("E4M3 to float");
+  t->e5m2_to_float(c, n, a), s->e5m2_to_float(c, n, b);
+  CHECK("E5M2 to float");
+  t->e2m1_to_float(c, n, a), s->e2m1_to_float(c, n, b);
+  CHECK("E2M1 to float");
 #undef CHECK
   return differences;
 }
@@ -79,11 +102,50 @@ static size_t check_halves(const nk_float_table *t, const nk_float_table *s, cha
   return differences;
 }
 
+/// Every small float there is, there and back; and floats beside every half-way point.
+static size_t check_small_floats(const nk_float_table *t, const nk_float_table *s, char *message) {
+  static uint8_t codes[256], back[65536], expected[65536];
+  static float a[65536], b[256];
+  size_t differences = 0;
+  for (size_t i = 0; i < 256; i++) codes[i] = (uint8_t)i;
+  t->e4m3_to_float(codes, 256, a), s->e4m3_to_float(codes, 256, b);
+  differences += compare("every E4M3", 256, a, b, message);
+  t->float_to_e4m3(a, 256, 0, back);
+  for (size_t i = 0; i < 256; i++)
+    if (back[i] != i && !isnan(a[i])) DIFFERS("E4M3 %zx there and back: %x", i, back[i]);
+  t->e5m2_to_float(codes, 256, a), s->e5m2_to_float(codes, 256, b);
+  differences += compare("every E5M2", 256, a, b, message);
+  t->float_to_e5m2(a, 256, 0, back);
+  for (size_t i = 0; i < 256; i++)
+    if (back[i] != i && !isnan(a[i])) DIFFERS("E5M2 %zx there and back: %x", i, back[i]);
+  t->e2m1_to_float(codes, 256, a), s->e2m1_to_float(codes, 256, b);
+  differences += compare("every E2M1", 256, a, b, message);
+  t->float_to_e2m1(a, 256, back);
+  for (size_t i = 0; i < 256; i++)
+    if (back[i] != i % 16) DIFFERS("E2M1 %zx there and back: %x", i, back[i]);
+  // The upper 16 bits of a float decide but for ties, which the lower 16 break.
+  static const uint32_t lower[] = {0, 1, 0xFFFF};
+  for (int k = 0; k < 3; k++) {
+    for (size_t i = 0; i < 65536; i++) {
+      uint32_t bits = (uint32_t)i << 16 | lower[k];
+      memcpy(&a[i], &bits, 4);
+    }
+    t->float_to_e4m3(a, 65536, k % 2, back), s->float_to_e4m3(a, 65536, k % 2, expected);
+    if (memcmp(back, expected, 65536)) DIFFERS("every upper half to E4M3");
+    t->float_to_e5m2(a, 65536, k % 2, back), s->float_to_e5m2(a, 65536, k % 2, expected);
+    if (memcmp(back, expected, 65536)) DIFFERS("every upper half to E5M2");
+    t->float_to_e2m1(a, 65536, back), s->float_to_e2m1(a, 65536, expected);
+    if (memcmp(back, expected, 65536)) DIFFERS("every upper half to E2M1");
+  }
+  return differences;
+}
+
 size_t nk_check_rows(const nk_float_table *table, const nk_float_table *scalar, char *message) {
   static const float specials[] = {NAN, INFINITY, -INFINITY, 88.5f, -87.4f, 3e38f};
   static float x[most + 1], y[most + 1];
   uint64_t state = 7;
   size_t differences = check_halves(table, scalar, message);
+  if (!differences) differences += check_small_floats(table, scalar, message);
   for (size_t n = 0; n < most && !differences; n++)
     for (int kind = 0; kind < 3 * sample_kind_count && !differences; kind++) {
       fill_numbers(x, most + 1, (enum sample_kind)(kind % sample_kind_count), &state);

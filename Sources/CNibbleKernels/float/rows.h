@@ -178,8 +178,11 @@ static void nk_float_to_bfloat(const float *x, size_t count, uint16_t *out) {
   for (size_t i = 0; i < count; i++) out[i] = nk_bfloat_from_float(x[i]);
 }
 
+#include "small_floats.h"
+
 #define NK_FLOAT_TABLE(half_to_float, float_to_half)                                                                   \
-  {half_to_float, float_to_half, nk_bfloat_to_float, nk_float_to_bfloat, nk_dot, nk_sum_of_squares,                    \
+  {half_to_float, float_to_half, nk_bfloat_to_float, nk_float_to_bfloat, nk_e4m3_to_float, nk_float_to_e4m3,           \
+   nk_e5m2_to_float, nk_float_to_e5m2, nk_e2m1_to_float, nk_float_to_e2m1, nk_dot, nk_sum_of_squares,                  \
    nk_first_non_finite, nk_add, nk_scale, nk_axpy, nk_rms_norm, nk_softmax, nk_silu_multiply, nk_gelu_multiply}
 
 #endif

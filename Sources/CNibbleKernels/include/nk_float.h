@@ -21,6 +21,16 @@ typedef struct {
   void (*bfloat_to_float)(const uint16_t *x, size_t count, float *out);
   void (*float_to_bfloat)(const float *x, size_t count, uint16_t *out);
 
+  /// Conversions to and from the 8-bit floats E4M3 ("fn": no infinities) and E5M2, and the 4-bit float E2M1 in the low
+  /// half of a byte: to nearest, ties to even. What is beyond the largest number becomes that one if `saturates`, else
+  /// NaN (E4M3) or infinity (E5M2). NaN stays NaN. E2M1 has neither: it saturates, and its NaN is +0.
+  void (*e4m3_to_float)(const uint8_t *x, size_t count, float *out);
+  void (*float_to_e4m3)(const float *x, size_t count, int saturates, uint8_t *out);
+  void (*e5m2_to_float)(const uint8_t *x, size_t count, float *out);
+  void (*float_to_e5m2)(const float *x, size_t count, int saturates, uint8_t *out);
+  void (*e2m1_to_float)(const uint8_t *x, size_t count, float *out);
+  void (*float_to_e2m1)(const float *x, size_t count, uint8_t *out);
+
   /// Sum of x[i] * y[i].
   float (*dot)(const float *x, const float *y, size_t count);
   /// Sum of x[i]^2.

@@ -100,7 +100,7 @@ extension ExplainCommand {
 
   /// The sum, term by term.
   private static func text(_ sum: StorageSum) -> String {
-    var table = Table(columns: [.left(""), .right(""), .left(""), .right("")])
+    var table = Table(columns: [.left(""), .right(""), .right(""), .right("")])
     for share in sum.shares {
       table.rows.append([
         share.part.title, "\(share.count) ×", bitText(share.bitCount),

@@ -82,7 +82,8 @@ struct ExplainCommand: ParsableCommand {
       }
       return .memory(parameterCount: count)
     }
-    return .numbers(try numbers.map(number), try formats())
+    // A "--" before negative numbers is not needed, and does no harm.
+    return .numbers(try numbers.filter { $0 != "--" }.map(number), try formats())
   }
 
   private func number(_ text: String) throws -> Double {

@@ -50,6 +50,12 @@ struct ExplainCommandTests {
     #expect(stored(4, "fp16")?["kind"]?.string == "subnormal")
   }
 
+  @Test("A dash may stand before negative numbers")
+  func dash() throws {
+    let numbers = try json("--format", "fp32", "--", "-5", "-1e3")["numbers"]?.array
+    #expect(numbers?.map { $0["value"]?.number } == [-5, -1000])
+  }
+
   @Test("Saturation is a choice")
   func saturation() throws {
     let arguments = ["1000", "--format", "e4m3"]

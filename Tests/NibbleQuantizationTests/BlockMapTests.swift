@@ -145,7 +145,7 @@ import Testing
       let bytes: [UInt8]
       let values: [UInt32]
     }
-    let blocks = try fixture("mxfp4.json", as: Blocks.self)
+    let blocks = try fixture("../block-maps/mxfp4.json", as: Blocks.self)
     let map = try #require(BlockMap(.mxfp4))
     var values: [UInt32] = []
     for start in stride(from: 0, to: blocks.bytes.count, by: 17) {

@@ -85,12 +85,17 @@ extension ExplainCommand {
       switch scheme.granularity {
       case .tensor: "the matrix (\(shape.rowCount) × \(shape.columnCount))"
       case .row: "each row (\(shape.columnCount) weights)"
+      case .column: "each column (\(shape.rowCount) weights)"
       case .group(let length): "each group of \(length) weights along a row"
       case .block(let length, let sub):
         "each block of \(length) weights along a row, in sub-blocks of \(sub)"
       }
     print("\(scheme): for \(run)\n\nweight = \(scheme.formula)")
     let levels = scheme.element.levels
+    if levels.isEmpty {
+      print("levels: learned from the weights\n\n\(Self.text(sum))")
+      return
+    }
     let shown = levels.count > 16 ? [levels[0], levels[1]] : levels
     let list = shown.map { String(format: "%g", $0) }.joined(separator: " ")
     let end = levels.count > 16 ? " … " + String(format: "%g", levels[levels.count - 1]) : ""
@@ -122,10 +127,11 @@ extension StorageSum.Part {
   fileprivate var title: String {
     switch self {
     case .codes: "codes"
+    case .levels: "levels"
     case .scales: "scales"
     case .offsets: "offsets"
-    case .subScales: "sub-block scales"
-    case .subOffsets: "sub-block offsets"
+    case .subScales: "relative scales"
+    case .subOffsets: "relative offsets"
     case .zeroPoints: "zero points"
     }
   }
@@ -220,7 +226,13 @@ extension StorageSum {
 extension Scheme {
   /// A weight from its code.
   fileprivate var formula: String {
-    let level = if case .codebook = element { "level[q]" } else { "q" }
+    let level =
+      switch element {
+      case .codebook: "level[q]"
+      case .learned: "level[q] of the group"
+      case .int, .uint: "q"
+      }
+    if case .learned = element { return level }
     return switch offset {
     case .none: "\(level) * scale"
     case .minimum: "\(level) * scale + offset"

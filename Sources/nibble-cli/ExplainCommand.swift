@@ -8,9 +8,12 @@ struct ExplainCommand: ParsableCommand {
     abstract: "Show how numbers, block types and memory work out, bit by bit.",
     discussion: """
       With numbers: how each number format stores them. With --type: where each bit of a type goes, and the sum that \
-      gives its bits per weight. With --memory: the bytes that so many weights take.
+      gives its bits per weight. With --memory: the bytes that so many weights take. With --method: a few values quantized, \
+      number by number.
 
       FORMAT is one of: \(NumberFormat.all.map(\.name).joined(separator: " ")).
+
+      METHOD is one of: \(WorkedExample.Method.allCases.map(\.rawValue).joined(separator: " ")).
 
       Examples:
         nibble explain 3.1415 --format fp16,bf16,int8
@@ -18,6 +21,8 @@ struct ExplainCommand: ParsableCommand {
         nibble explain --type q4_k
         nibble explain --type int4-g128-asym
         nibble explain --memory 70e9
+        nibble explain --method absmax --values '1.2,-0.5,3.1,0.02'
+        nibble explain --method mse --type int4-row-asym --values '-0.9,0.1,0.4,3.7'
       """)
 
   @Argument(
@@ -48,6 +53,17 @@ struct ExplainCommand: ParsableCommand {
     help: ArgumentHelp("A number of weights: 70e9, 135M, 7b.", valueName: "parameters"))
   var memory: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A method to walk through; --type may choose its scheme.", valueName: "method"))
+  var method: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Values for --method, with commas between them (default: normal ones).", valueName: "x,…"))
+  var values: String?
+
   @Flag(help: "Print one JSON object on standard output and nothing else there.")
   var json = false
 
@@ -56,6 +72,7 @@ struct ExplainCommand: ParsableCommand {
     case numbers([Double], [NumberFormat])
     case type(TypeSubject)
     case memory(parameterCount: Int)
+    case method(WorkedExample)
   }
 
   func validate() throws { _ = try subject() }
@@ -65,16 +82,25 @@ struct ExplainCommand: ParsableCommand {
     case .numbers(let values, let formats): explain(values, in: formats)
     case .type(let type): try explain(type)
     case .memory(let parameterCount): try explainMemory(of: parameterCount)
+    case .method(let example): explain(example)
     }
   }
 
   private func subject() throws -> Subject {
     let isAboutNumbers = !numbers.isEmpty || format != nil
-    guard [isAboutNumbers, type != nil, memory != nil].filter({ $0 }).count == 1 else {
-      throw ValidationError("Give numbers or --format, or --type, or --memory: one of them.")
+    let isAboutType = type != nil && method == nil
+    guard
+      [isAboutNumbers, isAboutType, memory != nil, method != nil].filter({ $0 }).count == 1
+    else {
+      throw ValidationError(
+        "Give numbers or --format, or --type, or --memory, or --method: one of them.")
     }
+    if values != nil && method == nil { throw ValidationError("--values belongs to --method.") }
     if saturate && !isAboutNumbers { throw ValidationError("--saturate is for numbers.") }
-    if shape != nil && type == nil { throw ValidationError("--shape belongs to --type.") }
+    if shape != nil && !isAboutType { throw ValidationError("--shape belongs to --type.") }
+    if let method {
+      return .method(try Self.example(method: method, values: values, scheme: type))
+    }
     if let type { return .type(try TypeSubject(name: type)) }
     if let memory {
       guard let count = WeightMemory.parameterCount(memory) else {

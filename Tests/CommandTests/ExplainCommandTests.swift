@@ -108,13 +108,45 @@ struct ExplainCommandTests {
     #expect(output.contains("GiB") && output.contains("26.08"))
   }
 
+  @Test("A worked example of every method", arguments: WorkedExample.Method.allCases)
+  func methods(_ method: WorkedExample.Method) throws {
+    let json = try json("--method", method.rawValue, "--values", "-0.5,1.2,3.1,0.25,-2,0.75,1e-3,2")
+    let values = try #require(json["values"]?.array)
+    #expect(values.count == 8)
+    var sum = 0.0
+    for value in values {
+      let error = try #require(value["stored"]?.number) - #require(value["value"]?.number)
+      sum += error * error
+    }
+    let mean = try #require(json["mean_squared_error"]?.number)
+    #expect(abs(sum / 8 - mean) <= 1e-9 + 1e-6 * mean)
+    #expect(mean < 1)
+    #expect(try text("--method", method.rawValue).contains("mean squared error"))
+  }
+
+  @Test("Absmax and zero-point, in numbers")
+  func ranges() throws {
+    let absmax = try json("--method", "absmax", "--values", "1.27,-0.5,0.004")
+    #expect(absmax["values"]?.array?.map { $0["level"]?.number } == [127, -50, 0])
+    let affine = try json("--method", "zero-point", "--values", "-1,1.55")
+    #expect(affine["zero_points"]?.array == [100])
+    #expect(affine["values"]?.array?.map { $0["code"]?.integer } == [0, 255])
+    let clipped = try json("--method", "percentile=50", "--values", "1,1,1,1,1,8")
+    #expect(clipped["values"]?.array?.first?["stored"]?.number == 1)
+    #expect(clipped["usual_mean_squared_error"]?.number != nil)
+  }
+
   @Test(
     "Bad usage ends with 2",
     arguments: [
       [], ["abc"], ["1", "--format", "fp9"], ["--type", "q9"], ["--memory", "many"], ["-x"],
       ["1", "--memory", "7b"], ["--type", "q4_0", "--memory", "7b"],
-      ["--type", "int4-g128-asym", "--shape", "4x5"],
-      ["--memory", "7b", "--saturate"], ["1", "--shape", "4x4"],
+      ["--type", "int4-g128-asym", "--shape", "4"],
+      ["--method", "magic"], ["--method", "absmax", "--values", "1,x"],
+      ["--method", "nf4", "--values", "1e39"],
+      ["--method", "kmeans", "--type", "int8-row-sym"], ["--values", "1,2"], ["--method", "mse=3"],
+      ["--method", "absmax", "--values", ""], ["--memory", "7b", "--saturate"],
+      ["1", "--shape", "4x4"],
       ["--type", "nf4-g64", "--shape", "0x1"],
     ])
   func badUsage(_ arguments: [String]) throws {

@@ -120,6 +120,22 @@ import Testing
     #expect(sum.elementCount == map.storage.elementCount)
   }
 
+  /// The terms add up to what a scheme says that a matrix takes.
+  @Test(
+    arguments: [
+      "int4-g128-asym", "int8-row-sym", "int8-tensor-asym", "int3-column-min", "int5-g48-sym",
+      "nf4-g64",
+      "nf4-g64-dq", "fp4-g32", "mxfp4", "nvfp4", "kmeans4-row", "kmeans2-g64-f32", "q4_k", "q6_k",
+    ])
+  func sumsOfSchemes(name: String) throws {
+    let scheme = try #require(Scheme(name: name))
+    let sum = try scheme.storage(rowCount: 24, columnCount: 1280)
+    let whole = scheme.bitCount(rowCount: 24, columnCount: 1280)
+    #expect(sum.bitCount * (24 * 1280 / sum.elementCount) == whole)
+    #expect(sum.bitsPerWeight == scheme.bitsPerWeight(rowCount: 24, columnCount: 1280))
+    #expect(try scheme.storage(rowCount: 0, columnCount: 1280).bitsPerWeight == 0)
+  }
+
   /// Rows say the same as the bits that they stand for.
   @Test(arguments: blockTypes + [.mxfp4]) func rowsAreTheMap(type: GGMLType) throws {
     let map = try #require(BlockMap(type))

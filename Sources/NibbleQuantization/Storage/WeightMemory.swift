@@ -42,11 +42,14 @@ public struct WeightMemory: Sendable {
     case .plain(let format): (bits, elements) = (format.bitCount, 1)
     case .blocks(let type): (bits, elements) = (8 * type.block.byteCount, type.block.elementCount)
     case .scheme(let scheme):
-      guard scheme.granularity.columnMultiple > 1 else {
+      let columnCount: Int
+      switch scheme.granularity {
+      case .group(let length) where scheme.scale.isRowLocal: columnCount = length
+      case .block(let length, _): columnCount = length
+      default:
         throw QuantizationError(.unsupported, "the size of \(scheme) depends on the matrix")
       }
-      let columns = scheme.granularity.columnMultiple
-      let sum = try scheme.storage(rowCount: 1, columnCount: columns)
+      let sum = try scheme.storage(rowCount: 1, columnCount: columnCount)
       (bits, elements) = (sum.bitCount, sum.elementCount)
     }
     bitsPerWeight = Double(bits) / Double(elements)

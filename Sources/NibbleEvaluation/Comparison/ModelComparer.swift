@@ -33,7 +33,7 @@ public struct ModelComparer: Sendable {
     let models = try paths.map { try OpenedModel($0) }
     let plan = ComparisonPlan(reference, models)
     let meter = ByteMeter(
-      total: plan.rows.reduce(0) { $0 + $1.original.record.bytes.count }, onProgress)
+      total: plan.rows.reduce(0) { $0 + $1.original.record.byteCount }, onProgress)
     var tensors = models.map { _ in [TensorDistortion]() }
     for row in plan.rows {
       let distortions = try measure(row, meter)
@@ -61,7 +61,7 @@ public struct ModelComparer: Sendable {
     _ model: OpenedModel, _ tensors: [TensorDistortion], _ plan: ComparisonPlan, _ index: Int
   ) -> CandidateComparison {
     let records = model.checkpoint.tensors
-    let byteCount = records.reduce(0) { $0 + $1.bytes.count }
+    let byteCount = records.reduce(0) { $0 + $1.byteCount }
     let roles = WeightRole.allCases.compactMap { role -> RoleDistortion? in
       let members = tensors.filter { $0.role == role }
       return members.isEmpty ? nil : RoleDistortion(role: role, distortion: sum(members))
@@ -92,7 +92,7 @@ public struct ModelComparer: Sendable {
       side.map { StoredRows($0.record, $0.order, columnCount: row.columnCount) }
     }
     guard others.contains(where: { $0 != nil }) else {
-      meter.add(row.original.record.bytes.count)
+      meter.add(row.original.record.byteCount)
       return others.map { _ in nil }
     }
     let spans = RowSpan.cut(
@@ -114,7 +114,7 @@ public struct ModelComparer: Sendable {
     for (index, side) in row.candidates.enumerated() {
       guard let side else { continue }
       results[index]?.setRate(
-        bitsPerWeight: SizeShare.bits(side.record.bytes.count, side.record.elementCount))
+        bitsPerWeight: SizeShare.bits(side.record.byteCount, side.record.elementCount))
     }
     return results
   }

@@ -43,7 +43,7 @@ public struct ModelInspector: Sendable {
     }
     let isWanted = { (record: TensorRecord) in record.name == options.tensor ?? record.name }
     let meter = ByteMeter(
-      total: records.filter(isWanted).reduce(0) { $0 + $1.bytes.count }, onProgress)
+      total: records.filter(isWanted).reduce(0) { $0 + $1.byteCount }, onProgress)
     let ids = model.ids
     var summary = InspectionSummary()
     var tensors: [TensorInspection] = []
@@ -53,7 +53,7 @@ public struct ModelInspector: Sendable {
         name: record.name, shape: record.shape, type: record.type.name,
         role: id.map(WeightRole.init) ?? .other,
         block: id.map(\.block) ?? blockIndex(inName: record.name),
-        parameterCount: record.elementCount, byteCount: record.bytes.count)
+        parameterCount: record.elementCount, byteCount: record.byteCount)
       if isWanted(record) {
         let finding = try TensorScan(record).run(loop, onBytes: meter.add)
         tensor.statistics = finding?.statistics

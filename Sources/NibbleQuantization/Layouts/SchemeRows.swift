@@ -75,7 +75,8 @@ public struct SchemeRows: Sendable {
             expander.expand(
               codes + start, count: min(length, columnCount - start),
               scales: scales + group * perGroup,
-              minimum: self.minima == nil ? nil : minima[group], zeroPoint: zeroPoint(first + group),
+              minimum: self.minima == nil ? nil : minima[group],
+              zeroPoint: zeroPoint(first + group),
               into: target + start)
           }
         }

@@ -43,6 +43,23 @@ public struct RoundToNearest: Sendable {
     return try run.quantize(weight, importance)
   }
 
+  /// Quantizes a weight of any number of dimensions, the first of which is the output: a convolution's
+  /// `[out, in, height, width]` has a row for each output channel.
+  ///
+  /// - Parameters:
+  ///   - weight: the elements, row-major, finite.
+  ///   - shape: dimensions, slowest first.
+  ///   - scheme: any scheme.
+  /// - Returns: codes and scales of `[out, all other dimensions]`.
+  /// - Throws: as ``quantize(_:rowCount:columnCount:importance:as:)``.
+  /// - Precondition: `weight.count` is the product of the dimensions.
+  public func quantize(
+    _ weight: UnsafeBufferPointer<Float>, shape: [Int], as scheme: Scheme
+  ) throws(QuantizationError) -> QuantizedTensor {
+    try quantize(
+      weight, rowCount: shape.first ?? 1, columnCount: shape.dropFirst().reduce(1, *), as: scheme)
+  }
+
   private func searchBlocks(
     _ weight: UnsafeBufferPointer<Float>, _ rowCount: Int, _ columnCount: Int,
     _ importance: UnsafeBufferPointer<Float>?, _ type: GGMLType, _ scheme: Scheme

@@ -5,7 +5,9 @@
 /// for magnitudes (128 for 8 bits, ``EntropyThreshold``). Values beyond the threshold are clipped. Meant for large
 /// groups: a few dozen values make no histogram.
 public struct KLDivergence: RangeEstimator {
-  private static let binCount = 2048
+  /// Bins of the histogram for each level of magnitude: 2048 for the 128 of 8 bits.
+  private static let binsPerLevel = 16
+  private static let leastBinCount = 256
 
   public init() {}
 
@@ -17,10 +19,12 @@ public struct KLDivergence: RangeEstimator {
     let (low, high) = extremes(values)
     let largest = max(-low, high)
     guard largest >= .leastNormalMagnitude else { return grid.fit(low: low, high: high) }
+    let levelCount = max(grid.magnitudeCount, 2)
     let histogram = Histogram.magnitudes(
-      of: values, weights: importance, binCount: Self.binCount)
-    let levels = EntropyThreshold(levelCount: max(grid.magnitudeCount, 2))
-    let threshold = min(Float(levels.threshold(of: histogram)), largest)
+      of: values, weights: importance,
+      binCount: max(Self.binsPerLevel * levelCount, Self.leastBinCount))
+    let found = EntropyThreshold(levelCount: levelCount).threshold(of: histogram)
+    let threshold = min(Float(found), largest)
     return grid.fit(low: max(low, -threshold), high: min(high, threshold))
   }
 }

@@ -15,7 +15,7 @@ extension QuantizeJob {
       named.map { tensor in
         SelectableTensor(
           name: tensor.name, folderName: folderNames[tensor.id] ?? "", shape: tensor.shape,
-          keptType: keptType(tensor, in: model))
+          keptType: chosenFormat == .gguf ? keptType(tensor, in: model) : tensor.record.type)
       }, MixFacts(model))
     let decided = Dictionary(
       zip(named.map(\.id), decisions), uniquingKeysWith: { first, _ in first })
@@ -37,7 +37,12 @@ extension QuantizeJob {
       reason = ["already \(type.name): copied", reason].compactMap { $0 }.joined(separator: "; ")
     }
     var task = TensorTask(tensor, type: type, reason: reason)
-    task.method = RoundToNearest(range: range)
+    // A scheme's name stands for its usual range; the name of a GGUF type for that type's own search.
+    var usual: (any RangeEstimator)?
+    if case .scheme(let scheme) = decision.type, !scheme.hasNestedScales {
+      usual = scheme.usualRange
+    }
+    task.method = RoundToNearest(range: range ?? usual)
     task.method.findsExactMeans = findsExactMeans
     if type.isQuantized, !task.isCopy { try requireMethod(task) }
     return task
@@ -91,8 +96,8 @@ extension StoredType {
   }
 }
 
-/// The type of a tensor that is not quantized: the source's own, but GGUF files have F32 where converters make it of
-/// small tensors.
+/// The type in GGUF files of a tensor that is not quantized: the source's own, but F32 where converters make it of small
+/// tensors.
 func keptType(_ tensor: MappedTensor, in model: ModelSource) -> StoredType {
   let type = tensor.record.type
   guard model.checkpoint.format != .gguf else { return type }

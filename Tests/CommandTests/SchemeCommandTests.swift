@@ -1,0 +1,59 @@
+import Foundation
+import Nibble
+import TestSupport
+import Testing
+
+@Suite("nibble quantize with schemes", .serialized)
+struct SchemeCommandTests {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try TinyModel().write(to: folder.path("model"))
+  }
+
+  func quantize(_ arguments: String...) throws -> CommandRunner.Outcome {
+    try CommandRunner.run(["quantize", folder.path("model"), "-o", folder.path("out")] + arguments)
+  }
+
+  @Test("From a checkpoint to text, and inspected and compared")
+  func path() throws {
+    let made = try quantize("--type", "int4-g64-asym", "--range", "mse", "--json")
+    #expect(made.status == 0, "\(made.error)")
+    #expect(try JSONValue.parse(made.output)["verified"] == .bool(true))
+    let spoken = try CommandRunner.run([
+      "generate", folder.path("out"), "--prompt", "a", "--max-tokens", "4", "--quiet",
+    ])
+    #expect(spoken.status == 0, "\(spoken.error)")
+    let seen = try CommandRunner.run(["inspect", folder.path("out"), "--json"])
+    #expect(seen.status == 0 && seen.output.contains("int4-g64-asym"))
+    let compared = try CommandRunner.run([
+      "compare", folder.path("out"), "--against", folder.path("model"), "--json",
+    ])
+    #expect(compared.status == 0, "\(compared.error)")
+  }
+
+  @Test(
+    "Bad types, ranges and combinations end with 2 and write nothing",
+    arguments: [
+      ["--type", "int4-g64-mystery"], ["--type", "int9"],
+      ["--type", "int4-g64-sym", "--range", "best"],
+      ["--type", "int4-g64-sym", "--range", "percentile=0"],
+      ["--type", "int4-g64-asym", "--method", "hqq", "--range", "mse"],
+      ["--type", "q4_k_m", "--range", "mse"], ["--type", "kmeans4-row", "--range", "mse"],
+      ["--type", "int4-g64-asym", "--format", "gguf"],
+      ["--type", "int4-g64-asym", "--keep", "no_such_tensor"],
+    ])
+  func badUsage(arguments: [String]) throws {
+    let outcome = try CommandRunner.run(
+      ["quantize", folder.path("model"), "-o", folder.path("out")] + arguments)
+    #expect(outcome.status == 2, "\(outcome.error)")
+    #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
+  }
+
+  @Test("HQQ is a method")
+  func hqq() throws {
+    let outcome = try quantize("--type", "int4-g64-min", "--method", "hqq", "--json")
+    #expect(outcome.status == 0, "\(outcome.error)")
+  }
+}

@@ -41,7 +41,7 @@ static const nk_symmetric_settings nk_q5_0_settings = {
   {-16.0f, -15.6f, -16.3f, -15.2f, 15.3f, -14.8f, 14.9f, -14.4f, 14.5f, -14.0f, 14.1f, -16.5f}};
 
 static const nk_symmetric_settings nk_q6_k_settings = {
-  -32, 31, 32, 0.25f, 12, 1,
+  -32, 31, 32, 2, 12, 1,
   {-32.0f, -31.6f, -32.3f, -31.2f, 31.3f, -30.8f, 30.9f, -30.4f, 30.5f, -30.0f, 30.1f, -32.5f}};
 
 // Without the level -128, whose negative other programs' kernels cannot hold. The extreme element is brought to level 127

@@ -164,8 +164,9 @@ static void sums_table(
     size_t end = count - start > NK_SUM_RUN ? start + NK_SUM_RUN : count;
     for (size_t i = start; i < end; i += 8) {
       size_t length = end - i < 8 ? end - i : 8;
-      nk_v8 v = nk_load_some(x + i, length, 0), level;
-      nk_v8 w = weights ? nk_load_some(weights + i, length, 0) : nk_splat(1.0f);
+      nk_v8 v = length == 8 ? nk_load(x + i) : nk_load_some(x + i, length, 0), level;
+      nk_v8 w = nk_splat(1.0f);
+      if (weights) w = length == 8 ? nk_load(weights + i) : nk_load_some(weights + i, length, 0);
       nk_v8i code = nk_table_codes(v * inverse, table);
       for (int j = 0; j < 8; j++) level[j] = table->levels[code[j]];
       if (!weights && length < 8) {

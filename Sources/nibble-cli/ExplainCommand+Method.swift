@@ -93,7 +93,7 @@ extension WorkedExample.Method {
     case .fp4: "The levels are 4-bit floats; the largest magnitude becomes 1."
     case .mxfp4: "The levels are 4-bit floats E2M1; the scale of 32 values is a power of two."
     case .hqq:
-      "The zero point is moved by half-quadratic splitting until many errors are small and a few large."
+      "The zero point, or the minimum, is moved by half-quadratic splitting until many errors are small and a few large."
     case .doubleQuantization:
       "The scales are quantized too: 8-bit codes, after their mean was taken off."
     }

@@ -13,7 +13,7 @@ public struct WorkedExample: Sendable {
       case .zeroPoint: "int8-tensor-asym-f32"
       case .minmax: "int8-tensor-min-f32"
       case .percentile, .mse: "int4-tensor-sym-f32"
-      case .hqq: "int4-tensor-asym-f32"
+      case .hqq: "int4-tensor-min-f32"
       case .kmeans: "kmeans2-tensor-f32"
       case .nf4: "nf4-g64"
       case .fp4: "fp4-g64"
@@ -143,8 +143,8 @@ extension WorkedExample.Method {
     let fits =
       switch self {
       case .absmax, .percentile, .mse, .kl: !isLearned
-      case .minmax: !isLearned && scheme.offset != .none
-      case .hqq, .zeroPoint: if case .zeroPoint = scheme.offset { true } else { false }
+      case .minmax, .hqq: !isLearned && scheme.offset != .none
+      case .zeroPoint: if case .zeroPoint = scheme.offset { true } else { false }
       case .kmeans: isLearned
       case .nf4: scheme.element == .codebook(.nf4)
       case .fp4: scheme.element == .codebook(.fp4)

@@ -44,7 +44,7 @@ struct QuantizeSchemeTests {
       #expect(checkpoint[tensor.name]?.byteCount == tensor.byteCount, "\(tensor.name)")
     }
     let verdict = try VerifyJob(model: folder.path("out"), reference: folder.path("model")).run()
-    #expect(verdict.failures == [] || name.hasPrefix("int4-column"))
+    #expect(verdict.failures == [])
   }
 
   @Test("One and two threads write the same bytes")

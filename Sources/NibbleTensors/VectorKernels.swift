@@ -46,6 +46,21 @@ public enum VectorKernels {
     into output: UnsafeMutablePointer<Float>
   ) { kernels.rms_norm(x, weight, count, epsilon, output) }
 
+  /// `output = (x - mean(x)) / √(variance(x) + epsilon) · weight + bias`, over one row (Ba et al. 2016,
+  /// arXiv:1607.06450). The variance is the mean of `(x - mean)²`.
+  ///
+  /// - Parameters:
+  ///   - x: `[count]`.
+  ///   - weight: `[count]`.
+  ///   - bias: `[count]`; nil adds nothing.
+  ///   - count: the features of the row.
+  ///   - epsilon: what keeps the division finite.
+  ///   - output: `[count]`.
+  public static func layerNorm(
+    _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+    count: Int, epsilon: Float, into output: UnsafeMutablePointer<Float>
+  ) { kernels.layer_norm(x, weight, bias, count, epsilon, output) }
+
   /// Replaces `x` by `exp(x - max x) / Σ exp(x - max x)`; entries of `-infinity` become zero.
   public static func softmax(_ x: UnsafeMutablePointer<Float>, count: Int) {
     kernels.softmax(x, count)
@@ -62,4 +77,38 @@ public enum VectorKernels {
     gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int,
     into output: UnsafeMutablePointer<Float>
   ) { kernels.gelu_multiply(gate, up, count, output) }
+
+  /// `output = gelu(x)`, GELU with the tanh approximation (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+  public static func gelu(
+    _ x: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>
+  ) { kernels.gelu(x, count, output) }
+
+  /// `output = cap · tanh(x / cap)`: bounds scores and logits softly (Gemma 2, arXiv:2408.00118, section 2).
+  ///
+  /// - Precondition: `cap` is positive.
+  public static func softcap(
+    _ x: UnsafePointer<Float>, cap: Float, count: Int, into output: UnsafeMutablePointer<Float>
+  ) {
+    precondition(cap > 0)
+    kernels.softcap(x, cap, count, output)
+  }
+
+  /// Turns the pairs of features of every head of one row in place: the rotary embedding (Su et al. 2021,
+  /// arXiv:2104.09864). A pair `(a, b)` becomes `(a · cos - b · sin, a · sin + b · cos)`.
+  ///
+  /// - Parameters:
+  ///   - row: head `h` starts at `h · headStride`.
+  ///   - cosines: `[pairCount]`.
+  ///   - sines: `[pairCount]`.
+  ///   - pairCount: the pairs of a head that turn; features beyond them stay.
+  ///   - isInterleaved: whether pair `i` is the features `2i` and `2i + 1`, and not `i` and `i + pairCount`.
+  ///   - headCount: the heads of the row.
+  ///   - headStride: features from one head to the next, at least `2 · pairCount`.
+  public static func rotate(
+    _ row: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>,
+    pairCount: Int, isInterleaved: Bool, headCount: Int, headStride: Int
+  ) {
+    precondition(headStride >= 2 * pairCount)
+    kernels.rotate(cosines, sines, pairCount, isInterleaved ? 1 : 0, headCount, headStride, row)
+  }
 }

@@ -41,13 +41,27 @@ static size_t check_rows(const nk_float_table *t, const nk_float_table *s, const
   CHECK("axpy");
   t->rms_norm(x, y, n, 1e-5f, a), s->rms_norm(x, y, n, 1e-5f, b);
   CHECK("rms norm");
+  t->layer_norm(x, y, NULL, n, 1e-5f, a), s->layer_norm(x, y, NULL, n, 1e-5f, b);
+  CHECK("layer norm");
+  t->layer_norm(x, y, x, n, 1e-5f, a), s->layer_norm(x, y, x, n, 1e-5f, b);
+  CHECK("layer norm with bias");
   memcpy(a, x, n * sizeof(float)), memcpy(b, x, n * sizeof(float));
   t->softmax(a, n), s->softmax(b, n);
   CHECK("softmax");
   t->silu_multiply(x, y, n, a), s->silu_multiply(x, y, n, b);
   CHECK("silu");
   t->gelu_multiply(x, y, n, a), s->gelu_multiply(x, y, n, b);
+  CHECK("gelu gate");
+  t->gelu(x, n, a), s->gelu(x, n, b);
   CHECK("gelu");
+  t->softcap(x, 5, n, a), s->softcap(x, 5, n, b);
+  CHECK("softcap");
+  for (int interleaved = 0; interleaved < 2; interleaved++) {
+    size_t stride = n / 3, pairs = stride / 2;
+    memcpy(a, x, n * sizeof(float)), memcpy(b, x, n * sizeof(float));
+    t->rotate(y, y + pairs, pairs, interleaved, 3, stride, a), s->rotate(y, y + pairs, pairs, interleaved, 3, stride, b);
+    CHECK("rotate");
+  }
   t->float_to_bfloat(x, n, h), s->float_to_bfloat(x, n, g);
   if (memcmp(h, g, 2 * n)) DIFFERS("float to bfloat of %zu", n);
   t->bfloat_to_float(h, n, a), s->bfloat_to_float(h, n, b);

@@ -59,6 +59,82 @@ import Testing
       let tanhForm = 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
       #expect(abs(Double(gelu[i]) - tanhForm * y) < 4e-6 * abs(x * y) + 1e-30)
     }
+    let ones = [Float](repeating: 1, count: count)
+    var plain = ones
+    VectorKernels.geluMultiply(gate: gate, up: ones, count: count, into: &gelu)
+    VectorKernels.gelu(gate, count: count, into: &plain)
+    #expect(plain == gelu)
+  }
+
+  @Test(arguments: [1, 8, 19, 100], [Float(0.5), 30, 50]) func softcap(_ count: Int, _ cap: Float) {
+    // From far below the cap, where the result is x itself, to far above it.
+    for exponent in stride(from: -44.0, through: 38, by: 0.37) {
+      let x = sample(count, 11).map { $0 * Float(pow(10, exponent)) }
+      var out = x
+      VectorKernels.softcap(x, cap: cap, count: count, into: &out)
+      for i in 0..<count {
+        let expected = Double(cap) * tanh(Double(x[i]) / Double(cap))
+        #expect(abs(Double(out[i]) - expected) <= 1e-6 * abs(expected), "softcap(\(x[i]))")
+      }
+    }
+  }
+
+  @Test func softcapOfExtremes() {
+    let x: [Float] = [
+      .nan, .infinity, -.infinity, -0.0, .greatestFiniteMagnitude, .leastNonzeroMagnitude,
+    ]
+    var out = x
+    VectorKernels.softcap(x, cap: 30, count: 6, into: &out)
+    #expect(out[0].isNaN)
+    #expect(out[1] == 30 && out[2] == -30 && out[4] == 30 && out[5] == .leastNonzeroMagnitude)
+    #expect(out[3] == 0 && out[3].sign == .minus)
+  }
+
+  @Test(arguments: [1, 2, 31, 64, 77, 1000], [false, true])
+  func layerNorm(_ count: Int, _ hasBias: Bool) {
+    // An offset far above the spread shows whether the mean is taken off before squaring.
+    for offset in [Float(0), 300] {
+      let x = sample(count, 12).map { $0 + offset }
+      let (weight, bias) = (sample(count, 13), sample(count, 14))
+      var out = x
+      bias.withUnsafeBufferPointer { bias in
+        VectorKernels.layerNorm(
+          x, weight: weight, bias: hasBias ? bias.baseAddress : nil, count: count, epsilon: 1e-5,
+          into: &out)
+      }
+      let mean = x.reduce(0.0) { $0 + Double($1) } / Double(count)
+      let variance = x.reduce(0.0) { $0 + pow(Double($1) - mean, 2) } / Double(count)
+      for i in 0..<count {
+        let normal = (Double(x[i]) - mean) / (variance + 1e-5).squareRoot()
+        let expected = normal * Double(weight[i]) + (hasBias ? Double(bias[i]) : 0)
+        // The mean is off by some 2^-24 of itself, against a spread of 1.
+        let tolerance = (1e-6 + 2e-7 * Double(offset)) * (1 + abs(normal * Double(weight[i])))
+        #expect(abs(Double(out[i]) - expected) < tolerance * (1 + abs(Double(weight[i]))))
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 3, 4, 16, 37, 64], [false, true])
+  func rotates(_ pairCount: Int, _ isInterleaved: Bool) {
+    let (headCount, headStride) = (3, 2 * pairCount + 5)
+    let angles = sample(pairCount, 15)
+    let (cosines, sines) = (angles.map { cos($0) }, angles.map { sin($0) })
+    let x = sample(headCount * headStride, 16)
+    var expected = x
+    for head in 0..<headCount {
+      for pair in 0..<pairCount {
+        let start = head * headStride
+        let i = start + (isInterleaved ? 2 * pair : pair)
+        let j = start + (isInterleaved ? 2 * pair + 1 : pair + pairCount)
+        expected[i] = x[i] * cosines[pair] - x[j] * sines[pair]
+        expected[j] = x[i] * sines[pair] + x[j] * cosines[pair]
+      }
+    }
+    var row = x
+    VectorKernels.rotate(
+      &row, cosines: cosines, sines: sines, pairCount: pairCount, isInterleaved: isInterleaved,
+      headCount: headCount, headStride: headStride)
+    #expect(row == expected)
   }
 
   @Test func gatesKeepNotANumberAndExtremes() {

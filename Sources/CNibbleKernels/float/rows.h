@@ -57,6 +57,23 @@ static float nk_dot(const float *x, const float *y, size_t count) {
   return nk_total(&sum);
 }
 
+/// Sum of (x[i] - center)^power, power 1 or 2.
+NK_INLINE float nk_central_sum(const float *x, float center, int power, size_t count) {
+  nk_sum sum = {0};
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32)
+    for (int v = 0; v < nk_vector_count; v++) {
+      nk_lanes difference = NK_LOAD(x + i + NK_LANES * v) - center;
+      sum.vectors[v] = power == 1 ? sum.vectors[v] + difference
+                                  : __builtin_elementwise_fma(difference, difference, sum.vectors[v]);
+    }
+  for (int j = 0; i < count; i++, j++) {
+    float difference = x[i] - center;
+    sum.chains[j] = power == 1 ? sum.chains[j] + difference : fmaf(difference, difference, sum.chains[j]);
+  }
+  return nk_total(&sum);
+}
+
 static float nk_sum_of_squares(const float *x, size_t count) { return nk_dot(x, x, count); }
 
 static ptrdiff_t nk_first_non_finite(const float *x, size_t count) {
@@ -96,79 +113,19 @@ static void nk_rms_norm(const float *x, const float *weight, size_t count, float
   for (size_t i = 0; i < count; i++) out[i] = x[i] * factor * weight[i];
 }
 
-/// exp as nk_float.h describes it. A macro and no function: vectors wider than the target's registers have no calling
-/// convention. The coefficients are those of the Taylor series; its remainder is below 1e-8 for |r| < 0.35.
-#define NK_EXP(argument, result)                                                                    \
-  do {                                                                                              \
-    nk_lanes argument_ = (argument), x_ = NK_SELECT(argument_ > 88.3f, NK_SPLAT(88.3f), argument_); \
-    nk_lanes magic_ = NK_SPLAT(12582912.0f), t_, n_, r_, p_;                                        \
-    t_ = __builtin_elementwise_fma(x_, NK_SPLAT(1.44269504f), magic_);                              \
-    n_ = t_ - magic_;                                                                               \
-    r_ = __builtin_elementwise_fma(n_, NK_SPLAT(-0x1.62e4p-1f), x_);                                \
-    r_ = __builtin_elementwise_fma(n_, NK_SPLAT(-0x1.7f7d1cp-20f), r_);                             \
-    p_ = __builtin_elementwise_fma(NK_SPLAT(1.0f / 5040), r_, NK_SPLAT(1.0f / 720));                \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(1.0f / 120));                                   \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(1.0f / 24));                                    \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(1.0f / 6));                                     \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(0.5f));                                         \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(1.0f));                                         \
-    p_ = __builtin_elementwise_fma(p_, r_, NK_SPLAT(1.0f));                                         \
-    p_ *= (nk_lanes)(((nk_words)t_ - 0x4B400000u + 127u) << 23);                                    \
-    (result) = NK_SELECT(x_ < -87.3f, NK_SPLAT(0.0f), p_);                                          \
-  } while (0)
-
-static void nk_softmax(float *x, size_t count) {
-  if (count == 0) return;
-  float largest = x[0];
-  size_t i = 0;
-  if (count >= NK_LANES) {
-    nk_lanes most = NK_LOAD(x);
-    for (i = NK_LANES; i + NK_LANES <= count; i += NK_LANES) most = NK_MAX(NK_LOAD(x + i), most);
-    for (int lane = 0; lane < NK_LANES; lane++) largest = most[lane] > largest ? most[lane] : largest;
+static void nk_layer_norm(const float *x, const float *weight, const float *bias, size_t count, float epsilon,
+                          float *out) {
+  float mean = nk_central_sum(x, 0, 1, count) / (float)count;
+  float factor = 1 / sqrtf(nk_central_sum(x, mean, 2, count) / (float)count + epsilon);
+  if (bias) {
+    for (size_t i = 0; i < count; i++) out[i] = (x[i] - mean) * factor * weight[i] + bias[i];
+  } else {
+    for (size_t i = 0; i < count; i++) out[i] = (x[i] - mean) * factor * weight[i];
   }
-  for (; i < count; i++) largest = x[i] > largest ? x[i] : largest;
-  nk_sum sum = {0};
-  for (i = 0; i + 32 <= count; i += 32)
-    for (int v = 0; v < nk_vector_count; v++) {
-      nk_lanes e;
-      NK_EXP(NK_LOAD(x + i + NK_LANES * v) - largest, e);
-      NK_STORE(x + i + NK_LANES * v, e);
-      sum.vectors[v] += e;
-    }
-  if (i < count) {
-    nk_sum last;
-    for (int k = 0; k < 32; k++) last.chains[k] = i + (size_t)k < count ? x[i + (size_t)k] : -INFINITY;
-    for (int v = 0; v < nk_vector_count; v++) {
-      NK_EXP(last.vectors[v] - largest, last.vectors[v]);
-      sum.vectors[v] += last.vectors[v];
-    }
-    memcpy(x + i, last.chains, (count - i) * sizeof(float));
-  }
-  nk_scale(x, 1 / nk_total(&sum), count, x);
 }
 
-/// out = x / (1 + exp(-slope)) * y, where slope is a function of x.
-#define NK_GATED(name, slope)                                                      \
-  static void name(const float *gate, const float *up, size_t count, float *out) { \
-    size_t i = 0;                                                                  \
-    for (; i + NK_LANES <= count; i += NK_LANES) {                                 \
-      nk_lanes x = NK_LOAD(gate + i), e;                                           \
-      NK_EXP(-(slope), e);                                                         \
-      NK_STORE(out + i, x / (1.0f + e) * NK_LOAD(up + i));                         \
-    }                                                                              \
-    if (i < count) {                                                               \
-      float last[2][NK_LANES] = {{0}};                                             \
-      memcpy(last[0], gate + i, (count - i) * sizeof(float));                      \
-      memcpy(last[1], up + i, (count - i) * sizeof(float));                        \
-      nk_lanes x = NK_LOAD(last[0]), e;                                            \
-      NK_EXP(-(slope), e);                                                         \
-      NK_STORE(last[0], x / (1.0f + e) * NK_LOAD(last[1]));                        \
-      memcpy(out + i, last[0], (count - i) * sizeof(float));                       \
-    }                                                                              \
-  }
-
-NK_GATED(nk_silu_multiply, x)
-NK_GATED(nk_gelu_multiply, 1.59576912f * (x + 0.044715f * (x * x * x)))
+#include "exponentials.h"
+#include "rotate.h"
 
 static void nk_bfloat_to_float(const uint16_t *x, size_t count, float *out) {
   for (size_t i = 0; i < count; i++) out[i] = nk_float_from_bfloat(x[i]);
@@ -183,6 +140,7 @@ static void nk_float_to_bfloat(const float *x, size_t count, uint16_t *out) {
 #define NK_FLOAT_TABLE(half_to_float, float_to_half)                                                                   \
   {half_to_float, float_to_half, nk_bfloat_to_float, nk_float_to_bfloat, nk_e4m3_to_float, nk_float_to_e4m3,           \
    nk_e5m2_to_float, nk_float_to_e5m2, nk_e2m1_to_float, nk_float_to_e2m1, nk_dot, nk_sum_of_squares,                  \
-   nk_first_non_finite, nk_add, nk_scale, nk_axpy, nk_rms_norm, nk_softmax, nk_silu_multiply, nk_gelu_multiply}
+   nk_first_non_finite, nk_add, nk_scale, nk_axpy, nk_rms_norm, nk_layer_norm, nk_softmax, nk_silu_multiply,           \
+   nk_gelu_multiply, nk_gelu, nk_softcap, nk_rotate}
 
 #endif

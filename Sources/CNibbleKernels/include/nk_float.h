@@ -46,12 +46,25 @@ typedef struct {
   void (*axpy)(float factor, const float *x, size_t count, float *y);
   /// out = (x * (1 / sqrt(mean of x^2 + epsilon))) * weight
   void (*rms_norm)(const float *x, const float *weight, size_t count, float epsilon, float *out);
+  /// out = ((x - mean) * (1 / sqrt(variance + epsilon))) * weight + bias, where the variance is the mean of (x - mean)^2,
+  /// taken in a second pass. `bias` may be null: nothing is added then.
+  void (*layer_norm)(const float *x, const float *weight, const float *bias, size_t count, float epsilon, float *out);
   /// x = exp(x - max x) / sum of these; entries of -infinity become 0.
   void (*softmax)(float *x, size_t count);
   /// out = gate / (1 + exp(-gate)) * up
   void (*silu_multiply)(const float *gate, const float *up, size_t count, float *out);
   /// out = gate / (1 + exp(-2 sqrt(2/pi) (gate + 0.044715 gate^3))) * up: GELU with the tanh approximation
   void (*gelu_multiply)(const float *gate, const float *up, size_t count, float *out);
+  /// out = x / (1 + exp(-2 sqrt(2/pi) (x + 0.044715 x^3)))
+  void (*gelu)(const float *x, size_t count, float *out);
+  /// out = cap * tanh(x / cap), cap > 0; relative error below 1e-6 for every number, NaN for NaN.
+  void (*softcap)(const float *x, float cap, size_t count, float *out);
+
+  /// Rotary embedding in place: turns the pairs (a, b) of each head into (a cos - b sin, a sin + b cos), products and sums
+  /// rounded one by one. Head h starts at x + h * head_stride; its pair i is the features 2i and 2i + 1 if `interleaved`,
+  /// else i and i + pair_count. Other features stay as they are. Cosines and sines are those of the pairs.
+  void (*rotate)(const float *cosines, const float *sines, size_t pair_count, int interleaved, size_t head_count,
+                 size_t head_stride, float *x);
 } nk_float_table;
 
 /// The table of the best instruction set that this machine has.

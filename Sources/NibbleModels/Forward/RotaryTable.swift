@@ -1,4 +1,5 @@
 internal import Foundation
+internal import NibbleTensors
 
 /// Cosines and sines of the rotary embedding for the positions so far, and their application to heads.
 struct RotaryTable {
@@ -34,20 +35,14 @@ struct RotaryTable {
   /// Turns every head of one row in place; `headCount` heads lie one after another.
   func apply(to row: UnsafeMutablePointer<Float>, headCount: Int, position: Int) {
     let pairCount = frequencies.count
-    cosines.withUnsafeBufferPointer { cosines in
-      sines.withUnsafeBufferPointer { sines in
-        let first = position * pairCount
-        for head in 0..<headCount {
-          let x = row + head * headFeatureCount
-          for pair in 0..<pairCount {
-            let cosine = cosines[first + pair]
-            let sine = sines[first + pair]
-            let (i, j) = pairing == .halves ? (pair, pair + pairCount) : (2 * pair, 2 * pair + 1)
-            let (a, b) = (x[i], x[j])
-            x[i] = a * cosine - b * sine
-            x[j] = a * sine + b * cosine
-          }
-        }
+    let pairs = position * pairCount..<(position + 1) * pairCount
+    cosines[pairs].withUnsafeBufferPointer { cosines in
+      sines[pairs].withUnsafeBufferPointer { sines in
+        guard let cosines = cosines.baseAddress, let sines = sines.baseAddress else { return }
+        VectorKernels.rotate(
+          row, cosines: cosines, sines: sines, pairCount: pairCount,
+          isInterleaved: pairing == .interleaved, headCount: headCount,
+          headStride: headFeatureCount)
       }
     }
   }

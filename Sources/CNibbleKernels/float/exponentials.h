@@ -1,0 +1,135 @@
+// The row kernels that need exp: softmax, gates, GELU and the soft cap. Part of rows.h.
+#ifndef NK_FLOAT_EXPONENTIALS_H
+#define NK_FLOAT_EXPONENTIALS_H
+
+/// Splits the lanes x into n_ ln 2 + r_, |r_| < 0.35, and takes s_ = (exp(r_) - 1) / r_ and power_ = 2^n_. The
+/// coefficients are those of the Taylor series; its remainder is below 1e-8.
+#define NK_EXP_PARTS(x)                                                                                         \
+  nk_lanes t_ = __builtin_elementwise_fma(x, NK_SPLAT(1.44269504f), NK_SPLAT(12582912.0f)), n_, r_, s_, power_; \
+  n_ = t_ - 12582912.0f;                                                                                        \
+  r_ = __builtin_elementwise_fma(n_, NK_SPLAT(-0x1.62e4p-1f), x);                                               \
+  r_ = __builtin_elementwise_fma(n_, NK_SPLAT(-0x1.7f7d1cp-20f), r_);                                           \
+  s_ = __builtin_elementwise_fma(NK_SPLAT(1.0f / 5040), r_, NK_SPLAT(1.0f / 720));                              \
+  s_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(1.0f / 120));                                                 \
+  s_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(1.0f / 24));                                                  \
+  s_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(1.0f / 6));                                                   \
+  s_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(0.5f));                                                       \
+  s_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(1.0f));                                                       \
+  power_ = (nk_lanes)(((nk_words)t_ - 0x4B400000u + 127u) << 23)
+
+/// exp as nk_float.h describes it. A macro and no function: vectors wider than the target's registers have no calling
+/// convention.
+#define NK_EXP(argument, result)                                                                    \
+  do {                                                                                              \
+    nk_lanes argument_ = (argument), x_ = NK_SELECT(argument_ > 88.3f, NK_SPLAT(88.3f), argument_); \
+    NK_EXP_PARTS(x_);                                                                               \
+    nk_lanes p_ = __builtin_elementwise_fma(s_, r_, NK_SPLAT(1.0f)) * power_;                       \
+    (result) = NK_SELECT(x_ < -87.3f, NK_SPLAT(0.0f), p_);                                          \
+  } while (0)
+
+static void nk_softmax(float *x, size_t count) {
+  if (count == 0) return;
+  float largest = x[0];
+  size_t i = 0;
+  if (count >= NK_LANES) {
+    nk_lanes most = NK_LOAD(x);
+    for (i = NK_LANES; i + NK_LANES <= count; i += NK_LANES) most = NK_MAX(NK_LOAD(x + i), most);
+    for (int lane = 0; lane < NK_LANES; lane++) largest = most[lane] > largest ? most[lane] : largest;
+  }
+  for (; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+  nk_sum sum = {0};
+  for (i = 0; i + 32 <= count; i += 32)
+    for (int v = 0; v < nk_vector_count; v++) {
+      nk_lanes e;
+      NK_EXP(NK_LOAD(x + i + NK_LANES * v) - largest, e);
+      NK_STORE(x + i + NK_LANES * v, e);
+      sum.vectors[v] += e;
+    }
+  if (i < count) {
+    nk_sum last;
+    for (int k = 0; k < 32; k++) last.chains[k] = i + (size_t)k < count ? x[i + (size_t)k] : -INFINITY;
+    for (int v = 0; v < nk_vector_count; v++) {
+      NK_EXP(last.vectors[v] - largest, last.vectors[v]);
+      sum.vectors[v] += last.vectors[v];
+    }
+    memcpy(x + i, last.chains, (count - i) * sizeof(float));
+  }
+  nk_scale(x, 1 / nk_total(&sum), count, x);
+}
+
+/// y = x / (1 + exp(-slope))
+#define NK_GATE(slope, x, y) \
+  do {                       \
+    nk_lanes e_;             \
+    NK_EXP(-(slope), e_);    \
+    (y) = (x) / (1.0f + e_); \
+  } while (0)
+
+/// 2 sqrt(2/pi) (x + 0.044715 x^3)
+#define NK_GELU_SLOPE(x) (1.59576912f * ((x) + 0.044715f * ((x) * (x) * (x))))
+
+/// out = x / (1 + exp(-slope)) * y, where slope is a function of x.
+#define NK_GATED(name, slope)                                                      \
+  static void name(const float *gate, const float *up, size_t count, float *out) { \
+    size_t i = 0;                                                                  \
+    for (; i + NK_LANES <= count; i += NK_LANES) {                                 \
+      nk_lanes x = NK_LOAD(gate + i), y;                                           \
+      NK_GATE(slope, x, y);                                                        \
+      NK_STORE(out + i, y * NK_LOAD(up + i));                                      \
+    }                                                                              \
+    if (i < count) {                                                               \
+      float last[2][NK_LANES] = {{0}};                                             \
+      memcpy(last[0], gate + i, (count - i) * sizeof(float));                      \
+      memcpy(last[1], up + i, (count - i) * sizeof(float));                        \
+      nk_lanes x = NK_LOAD(last[0]), y;                                            \
+      NK_GATE(slope, x, y);                                                        \
+      NK_STORE(last[0], y * NK_LOAD(last[1]));                                     \
+      memcpy(out + i, last[0], (count - i) * sizeof(float));                       \
+    }                                                                              \
+  }
+
+NK_GATED(nk_silu_multiply, x)
+NK_GATED(nk_gelu_multiply, NK_GELU_SLOPE(x))
+
+/// Runs `body`, which makes the lanes y from the lanes x, over a row.
+#define NK_EACH(body)                                       \
+  do {                                                      \
+    size_t i = 0;                                           \
+    for (; i + NK_LANES <= count; i += NK_LANES) {          \
+      nk_lanes x = NK_LOAD(input + i), y;                   \
+      body;                                                 \
+      NK_STORE(out + i, y);                                 \
+    }                                                       \
+    if (i < count) {                                        \
+      float last[NK_LANES] = {0};                           \
+      memcpy(last, input + i, (count - i) * sizeof(float)); \
+      nk_lanes x = NK_LOAD(last), y;                        \
+      body;                                                 \
+      NK_STORE(last, y);                                    \
+      memcpy(out + i, last, (count - i) * sizeof(float));   \
+    }                                                       \
+  } while (0)
+
+static void nk_gelu(const float *input, size_t count, float *out) {
+  NK_EACH(NK_GATE(NK_GELU_SLOPE(x), x, y));
+}
+
+/// y = cap * tanh(x / cap). With m = exp(-2 |x / cap|) - 1, tanh |x / cap| is -m / (2 + m); m is taken as exp is in
+/// NK_EXP, but without the 1 that would swallow a small argument. Below 2^-12 the tanh is its argument.
+#define NK_SOFTCAP(cap, x, y)                                             \
+  do {                                                                    \
+    nk_lanes ratio_ = (x) / NK_SPLAT(cap), size_, argument_, m_;          \
+    size_ = (nk_lanes)((nk_words)ratio_ & 0x7FFFFFFFu);                   \
+    argument_ = -2.0f * NK_SELECT(size_ > 20.0f, NK_SPLAT(20.0f), size_); \
+    NK_EXP_PARTS(argument_);                                              \
+    m_ = __builtin_elementwise_fma(power_, s_ * r_, power_ - 1.0f);       \
+    m_ = cap * (-m_ / (2.0f + m_));                                       \
+    m_ = (nk_lanes)((nk_words)m_ | ((nk_words)(x) & 0x80000000u));        \
+    (y) = NK_SELECT(size_ < 0x1p-12f, (x), m_);                           \
+  } while (0)
+
+static void nk_softcap(const float *input, float cap, size_t count, float *out) {
+  NK_EACH(NK_SOFTCAP(cap, x, y));
+}
+
+#endif

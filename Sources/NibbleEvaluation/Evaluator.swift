@@ -8,12 +8,14 @@ public import NibbleTensors
 /// scored, each token given all before it in its window. The reference runs beside the model, window by window, so
 /// that no file of logits is needed and memory does not grow with the text.
 public struct Evaluator {
-  /// The size and number of windows.
+  /// The windows, and how the models run over them.
   public struct Options: Sendable {
     /// Tokens of a window, at least 4.
     public var contextCount = 512
     /// The most windows to take; nil = all that the text gives.
     public var windowLimit: Int?
+    /// The format of the keys and values, of the model and of the reference.
+    public var cacheType = CacheType.float16
 
     public init() {}
   }
@@ -34,7 +36,7 @@ public struct Evaluator {
   ///
   /// - Parameters:
   ///   - text: what to predict.
-  ///   - options: the size and number of windows.
+  ///   - options: the windows, and how the models run over them.
   ///   - onWindow: called after each window with the windows done, the windows in all, and what was
   ///     found so far.
   /// - Returns: what was found.
@@ -51,13 +53,15 @@ public struct Evaluator {
         .request, "the model and the reference cut the text into different tokens",
         file: reference.path)
     }
-    let session = InferenceSession(model, contextCount: options.contextCount, pool: pool)
-    let referenceSession = reference.map {
-      InferenceSession($0, contextCount: options.contextCount, pool: pool)
+    func session(_ model: LanguageModel) -> InferenceSession {
+      InferenceSession(
+        model, contextCount: options.contextCount, pool: pool, cacheType: options.cacheType)
     }
+    let modelSession = session(model)
+    let referenceSession = reference.map(session)
     var scores: [RowScore] = []
     for (index, window) in windows.enumerated() {
-      scores += try score(Array(tokens[window]), session, referenceSession)
+      scores += try score(Array(tokens[window]), modelSession, referenceSession)
       onWindow(index + 1, windows.count, Evaluation(scores, hasReference: reference != nil))
     }
     var result = Evaluation(scores, hasReference: reference != nil)

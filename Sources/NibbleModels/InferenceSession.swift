@@ -25,9 +25,13 @@ public final class InferenceSession {
   ///   - model: whose weights to use.
   ///   - contextCount: the positions to reserve; memory becomes resident as they are filled.
   ///   - pool: the threads that share the work. Results do not depend on their number.
-  public init(_ model: LanguageModel, contextCount: Int, pool: WorkerPool) {
+  ///   - cacheType: the format of the keys and values that are kept.
+  public init(
+    _ model: LanguageModel, contextCount: Int, pool: WorkerPool, cacheType: CacheType = .float16
+  ) {
     self.model = model
-    backend = CPUBackend(model: model, contextCount: contextCount, pool: pool)
+    backend = CPUBackend(
+      model: model, contextCount: contextCount, pool: pool, cacheType: cacheType)
   }
 
   /// Forgets all positions from `count` on.

@@ -26,6 +26,7 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Repetitions that count.")
   var `repeat` = 5
 
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -39,7 +40,8 @@ struct BenchCommand: ParsableCommand {
     let model = try LanguageModel(path: model)
     let pool = threads.makePool()
     let session = InferenceSession(
-      model, contextCount: promptTokens + generateTokens, pool: pool)
+      model, contextCount: promptTokens + generateTokens, pool: pool,
+      cacheType: cache.cacheType)
     let vocabularyCount = model.config.vocabularyCount
     let tokens = (0..<max(promptTokens, generateTokens)).map { (100 + $0 % 500) % vocabularyCount }
     var prompts: [Double] = []

@@ -30,6 +30,7 @@ struct ChatCommand: ParsableCommand {
   var context = 4096
 
   @OptionGroup var sampling: SamplingArguments
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -44,7 +45,8 @@ struct ChatCommand: ParsableCommand {
     let model = try LanguageModel(path: model)
     for note in model.source.notes { output.note(note) }
     let session = InferenceSession(
-      model, contextCount: min(context, model.config.contextCount), pool: threads.makePool())
+      model, contextCount: min(context, model.config.contextCount), pool: threads.makePool(),
+      cacheType: cache.cacheType)
     let chat = try ChatSession(session, system: system)
     if let message {
       try answer(message, chat, options)

@@ -31,6 +31,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "The most windows to take (default: all).")
   var chunks: Int?
 
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -48,6 +49,7 @@ struct EvaluateCommand: ParsableCommand {
     var options = Evaluator.Options()
     options.contextCount = context
     options.windowLimit = chunks
+    options.cacheType = cache.cacheType
     let progress = output.progress()
     let evaluator = Evaluator(model: model, reference: reference, pool: pool)
     let result = try evaluator.evaluate(text, options: options) { done, total, _ in

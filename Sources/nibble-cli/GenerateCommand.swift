@@ -27,6 +27,7 @@ struct GenerateCommand: ParsableCommand {
   var noPrompt = false
 
   @OptionGroup var sampling: SamplingArguments
+  @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -41,7 +42,8 @@ struct GenerateCommand: ParsableCommand {
     for note in model.source.notes { output.note(note) }
     let tokens = model.tokenizer.encode(prompt)
     let contextCount = min(model.config.contextCount, tokens.count + maxTokens)
-    let session = InferenceSession(model, contextCount: contextCount, pool: threads.makePool())
+    let session = InferenceSession(
+      model, contextCount: contextCount, pool: threads.makePool(), cacheType: cache.cacheType)
     var generator = try TextGenerator(
       session, prompt: tokens, options: options, tokenLimit: maxTokens)
     var text = ""

@@ -49,6 +49,21 @@ import Testing
     #expect(different["kld"]?.number ?? 0 > 0.01)
   }
 
+  @Test("evaluate: --cache-type f16 is what it does anyhow, f32 rounds less")
+  func evaluatesWithAnotherCache() throws {
+    let folder = try TemporaryFolder()
+    let text = try text(in: folder)
+    func perplexity(_ options: [String]) throws -> Double {
+      let base = ["evaluate", model, "--text", text, "--context", "64", "--json", "-q"]
+      return try json(CommandRunner.run(base + options))["perplexity"]?.number ?? 0
+    }
+    let usual = try perplexity([])
+    #expect(try perplexity(["--cache-type", "f16"]) == usual)
+    let single = try perplexity(["--cache-type", "f32"])
+    #expect(single != usual)
+    #expect(abs(single / usual - 1) < 1e-3)
+  }
+
   @Test("generate: repeatable, the seed decides, the prompt comes first")
   func generates() throws {
     let base = ["generate", model, "--prompt", "ABC", "--max-tokens", "12", "-q"]
@@ -105,7 +120,7 @@ import Testing
     ["generate", "x", "--prompt", "y", "--temperature", "-1"],
     ["generate", "x", "--prompt", "y", "--top-p", "2"],
     ["bench", "x", "--repeat", "0"], ["chat", "x", "--json"], ["frobnicate"],
-    ["bench", "x", "--threads", "0"],
+    ["bench", "x", "--threads", "0"], ["generate", "x", "--prompt", "y", "--cache-type", "f8"],
   ]
 
   @Test("Bad usage ends with 2", arguments: badUsage)

@@ -11,6 +11,9 @@ import Testing
     var size: Int
     var first: Int
     var window = 0
+    var softcap: Float = 0
+    /// Standard deviation of the queries, hence of the scores.
+    var spread = 2.0
   }
 
   static let shapes = [
@@ -25,20 +28,26 @@ import Testing
     Shape(tokens: 9, group: 2, size: 32, first: 150, window: 24),
     Shape(tokens: 1, group: 2, size: 32, first: 300, window: 100),
     Shape(tokens: 3, group: 1, size: 8, first: 0, window: 1),
+    Shape(tokens: 1, group: 2, size: 64, first: 150, softcap: 3),
+    Shape(tokens: 10, group: 3, size: 64, first: 190, softcap: 50),
+    Shape(tokens: 7, group: 2, size: 80, first: 64, window: 33, softcap: 5, spread: 30),
+    Shape(tokens: 1, group: 1, size: 20, first: 70, window: 65, softcap: 1e-3),
   ]
 
   private static func expected(
-    _ shape: Shape, _ queries: [Float], _ keys: [UInt16], _ values: [UInt16], scale: Float
+    _ shape: Shape, _ queries: [Float], _ keys: [Float], _ values: [Float], scale: Float
   ) -> [Double] {
     var results: [Double] = []
     for row in 0..<shape.tokens * shape.group {
       let position = shape.first + row / shape.group
       let start = shape.window > 0 ? max(0, position + 1 - shape.window) : 0
       let scores = (start...position).map { key in
-        (0..<shape.size).reduce(0.0) { sum, i in
-          sum + Double(queries[row * shape.size + i])
-            * Double(Half.float(keys[key * shape.size + i]))
-        } * Double(scale)
+        let score =
+          (0..<shape.size).reduce(0.0) { sum, i in
+            sum + Double(queries[row * shape.size + i]) * Double(keys[key * shape.size + i])
+          } * Double(scale)
+        let cap = Double(shape.softcap)
+        return cap > 0 ? cap * tanh(score / cap) : score
       }
       let top = scores.max() ?? 0
       let weights = scores.map { exp($0 - top) }
@@ -46,7 +55,7 @@ import Testing
       for i in 0..<shape.size {
         var sum = 0.0
         for (offset, weight) in weights.enumerated() {
-          sum += weight * Double(Half.float(values[(start + offset) * shape.size + i]))
+          sum += weight * Double(values[(start + offset) * shape.size + i])
         }
         results.append(sum / total)
       }
@@ -60,33 +69,44 @@ import Testing
     let shape = Self.shapes[index]
     var random = RandomSource(seed: UInt64(index))
     let rows = shape.tokens * shape.group
-    let queries = (0..<rows * shape.size).map { _ in Float(2 * random.gaussian()) }
-    let positions = shape.first + shape.tokens
-    let keys = (0..<positions * shape.size).map { _ in Half.bits(Float(random.gaussian())) }
-    let values = (0..<positions * shape.size).map { _ in Half.bits(Float(random.gaussian())) }
+    let queries = (0..<rows * shape.size).map { _ in Float(shape.spread * random.gaussian()) }
+    let count = (shape.first + shape.tokens) * shape.size
+    let keys = (0..<count).map { _ in Float(random.gaussian()) }
+    let values = (0..<count).map { _ in Float(random.gaussian()) }
     let scale = 1 / Float(shape.size).squareRoot()
-    var results = [Float](repeating: .nan, count: rows * shape.size)
-    var scratch = [Float](repeating: .nan, count: nk_attention_scratch(rows, shape.size))
-    results.withUnsafeMutableBufferPointer { results in
-      scratch.withUnsafeMutableBufferPointer { scratch in
-        queries.withUnsafeBufferPointer { queries in
-          keys.withUnsafeBufferPointer { keys in
-            values.withUnsafeBufferPointer { values in
-              var tile = nk_attention_tile(
-                query: queries.baseAddress, result: results.baseAddress, keys: keys.baseAddress,
-                values: values.baseAddress, scratch: scratch.baseAddress,
-                token_stride: shape.group * shape.size, row_count: rows,
-                group_count: shape.group, head_size: shape.size, first_position: shape.first,
-                window: shape.window, scale: scale)
-              attend(&tile)
-            }
+
+    func check(
+      _ keys: UnsafeRawPointer?, _ values: UnsafeRawPointer?, _ element: nk_attention_element,
+      _ expected: [Double]
+    ) {
+      var results = [Float](repeating: .nan, count: rows * shape.size)
+      var scratch = [Float](repeating: .nan, count: nk_attention_scratch(rows, shape.size))
+      results.withUnsafeMutableBufferPointer { results in
+        scratch.withUnsafeMutableBufferPointer { scratch in
+          queries.withUnsafeBufferPointer { queries in
+            var tile = nk_attention_tile(
+              query: queries.baseAddress, result: results.baseAddress, keys: keys, values: values,
+              scratch: scratch.baseAddress, token_stride: shape.group * shape.size,
+              row_count: rows, group_count: shape.group, head_size: shape.size,
+              first_position: shape.first, window: shape.window, scale: scale,
+              softcap: shape.softcap, element: element)
+            attend(&tile)
           }
         }
       }
+      let tolerance = 2e-6 * max(1, shape.spread / 2)
+      for (result, expected) in zip(results, expected) {
+        #expect(
+          abs(Double(result) - expected) < tolerance * max(1, abs(expected)), "row of \(shape)")
+      }
     }
-    let expected = Self.expected(shape, queries, keys, values, scale: scale)
-    for (result, expected) in zip(results, expected) {
-      #expect(abs(Double(result) - expected) < 2e-6 * max(1, abs(expected)), "row of \(shape)")
-    }
+
+    check(
+      keys, values, NK_ATTENTION_FLOAT, Self.expected(shape, queries, keys, values, scale: scale))
+    let (halfKeys, halfValues) = (keys.map(Half.bits), values.map(Half.bits))
+    check(
+      halfKeys, halfValues, NK_ATTENTION_HALF,
+      Self.expected(
+        shape, queries, halfKeys.map(Half.float), halfValues.map(Half.float), scale: scale))
   }
 }

@@ -11,26 +11,46 @@
 
 enum { KEYS = NK_ATTENTION_KEYS, PART = 32 };
 
-/// exp(x) for x <= 0, relative error below 3e-7; 0 below -87.
-static inline float nk_exp_negative(float x) {
-  float clamped = x < -87.0f ? -87.0f : x;
-  float power = clamped * 1.44269504f + 12582912.0f;
-  uint32_t bits;
-  memcpy(&bits, &power, sizeof bits);
+/// exp(x) - 1 of what is left of x, -87 <= x <= 0, after whole powers of two; `bits` holds their exponent.
+static inline float nk_exp_rest(float x, uint32_t *bits) {
+  float power = x * 1.44269504f + 12582912.0f;
+  memcpy(bits, &power, sizeof *bits);
   power -= 12582912.0f;
-  float rest = clamped - power * 0.693359375f + power * 2.12194440e-4f;
+  float rest = x - power * 0.693359375f + power * 2.12194440e-4f;
   float value = 1.9875691500e-4f;
   value = value * rest + 1.3981999507e-3f;
   value = value * rest + 8.3334519073e-3f;
   value = value * rest + 4.1665795894e-2f;
   value = value * rest + 1.6666665459e-1f;
   value = value * rest + 5.0000001201e-1f;
-  value = value * rest * rest + rest + 1.0f;
-  uint32_t result;
-  memcpy(&result, &value, sizeof result);
-  result += bits << 23;
-  memcpy(&value, &result, sizeof value);
+  return value * rest * rest + rest;
+}
+
+/// x * 2^n, n the exponent that nk_exp_rest found.
+static inline float nk_exp_scale(float x, uint32_t exponent) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  bits += exponent << 23;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/// exp(x) for x <= 0, relative error below 3e-7; 0 below -87.
+static inline float nk_exp_negative(float x) {
+  uint32_t exponent;
+  float rest = nk_exp_rest(x < -87.0f ? -87.0f : x, &exponent);
+  float value = nk_exp_scale(rest + 1.0f, exponent);
   return x < -87.0f ? 0.0f : value;
+}
+
+/// cap * tanh(x / cap), relative error below 1e-6: with m = exp(-2 |x / cap|) - 1, tanh |x / cap| is -m / (2 + m).
+static inline float nk_capped(float x, float cap) {
+  float size = __builtin_fabsf(x / cap);
+  uint32_t exponent;
+  float rest = nk_exp_rest(size > 20.0f ? -40.0f : -2.0f * size, &exponent);
+  float power = nk_exp_scale(1.0f, exponent);
+  float less = power * rest + (power - 1.0f);
+  return __builtin_copysignf(cap * -less / (2.0f + less), x);
 }
 
 /// scores[k] = scale * query . keys[k], keys transposed to [head_size][KEYS].
@@ -45,20 +65,6 @@ static inline void nk_scores_transposed(const float *query, const float *keys, s
     }
     for (size_t k = 0; k < PART; k++) scores[part + k] = scale * sums[k];
   }
-}
-
-/// scale * query . key for one key in half precision.
-static inline float nk_score(const float *query, const uint16_t *key, size_t size, float scale) {
-  float sums[16] = {0};
-  size_t i = 0;
-  for (; i + 16 <= size; i += 16) {
-    for (size_t l = 0; l < 16; l++) sums[l] += query[i + l] * NK_HALF(key[i + l]);
-  }
-  for (; i < size; i++) sums[i % 16] += query[i] * NK_HALF(key[i]);
-  for (size_t step = 8; step > 0; step /= 2) {
-    for (size_t l = 0; l < step; l++) sums[l] += sums[l + step];
-  }
-  return scale * sums[0];
 }
 
 /// Turns scores into weights relative to a new maximum; scales what was summed before.
@@ -78,101 +84,30 @@ static inline void nk_softmax_step(float *scores, size_t count, float *maximum, 
   *total += part;
 }
 
-/// sum[i] += sum_k weights[k] * values[k][i].
-static inline void nk_add_values(const float *weights, const float *values, size_t count,
-                                 size_t size, float *sum) {
-  size_t i = 0;
-  for (; i + PART <= size; i += PART) {
-    float sums[PART];
-    for (size_t l = 0; l < PART; l++) sums[l] = sum[i + l];
-    for (size_t k = 0; k < count; k++) {
-      const float *row = values + k * size + i;
-      float weight = weights[k];
-      for (size_t l = 0; l < PART; l++) sums[l] += weight * row[l];
-    }
-    for (size_t l = 0; l < PART; l++) sum[i + l] = sums[l];
-  }
-  for (; i < size; i++) {
-    for (size_t k = 0; k < count; k++) sum[i] += weights[k] * values[k * size + i];
-  }
+/// `count` numbers in single precision: where they are, or converted into `room`.
+static inline const float *nk_widened_float(const float *x, size_t count, float *room) {
+  (void)count, (void)room;
+  return x;
 }
 
-static inline void nk_add_half_values(const float *weights, const uint16_t *values, size_t count,
-                                      size_t size, float *sum) {
-  size_t i = 0;
-  for (; i + PART <= size; i += PART) {
-    float sums[PART];
-    for (size_t l = 0; l < PART; l++) sums[l] = sum[i + l];
-    for (size_t k = 0; k < count; k++) {
-      const uint16_t *row = values + k * size + i;
-      float weight = weights[k];
-      for (size_t l = 0; l < PART; l++) sums[l] += weight * NK_HALF(row[l]);
-    }
-    for (size_t l = 0; l < PART; l++) sum[i + l] = sums[l];
-  }
-  for (; i < size; i++) {
-    for (size_t k = 0; k < count; k++) sum[i] += weights[k] * NK_HALF(values[k * size + i]);
-  }
+static inline const float *nk_widened_half(const uint16_t *x, size_t count, float *room) {
+  for (size_t i = 0; i < count; i++) room[i] = NK_HALF(x[i]);
+  return room;
 }
+
+#define NK_ELEMENT float
+#define NK_NUMBER(element) (element)
+#define NK_NAME(name) name##_float
+#include "attend_element.inc.h"
+
+#define NK_ELEMENT uint16_t
+#define NK_NUMBER(element) NK_HALF(element)
+#define NK_NAME(name) name##_half
+#include "attend_element.inc.h"
 
 void NK_ATTEND(const nk_attention_tile *tile) {
-  const size_t size = tile->head_size, rows = tile->row_count, group = tile->group_count;
-  const size_t last = tile->first_position + (rows - 1) / group;
-  // Few rows do not repay converting the keys and values for all of them.
-  const int shares = rows >= 4;
-  float *scores = tile->scratch;            // [KEYS]
-  float *sums = scores + KEYS;              // [rows, size]
-  float *maxima = sums + rows * size;       // [rows]
-  float *totals = maxima + rows;            // [rows]
-  float *keys = totals + rows;              // [size, KEYS]
-  float *values = keys + size * KEYS;       // [KEYS, size]
-  memset(sums, 0, rows * size * sizeof(float));
-  for (size_t r = 0; r < rows; r++) {
-    maxima[r] = -INFINITY;
-    totals[r] = 0;
-  }
-  const size_t window = tile->window;
-  size_t start = window && tile->first_position + 1 > window ? tile->first_position + 1 - window : 0;
-  for (size_t first = start; first <= last; first += KEYS) {
-    const size_t count = last + 1 - first < KEYS ? last + 1 - first : KEYS;
-    const uint16_t *half_keys = tile->keys + first * size;
-    const uint16_t *half_values = tile->values + first * size;
-    if (shares) {
-      for (size_t k = 0; k < count; k++) {
-        for (size_t i = 0; i < size; i++) keys[i * KEYS + k] = NK_HALF(half_keys[k * size + i]);
-      }
-      for (size_t k = count; k < KEYS; k++) {
-        for (size_t i = 0; i < size; i++) keys[i * KEYS + k] = 0;
-      }
-      for (size_t i = 0; i < count * size; i++) values[i] = NK_HALF(half_values[i]);
-    }
-    for (size_t r = 0; r < rows; r++) {
-      const size_t position = tile->first_position + r / group;
-      if (position < first) continue;
-      size_t seen = position - first + 1 < count ? position - first + 1 : count;
-      size_t skipped = window && position + 1 > window + first ? position + 1 - window - first : 0;
-      if (skipped >= seen) continue;
-      const float *query = tile->query + r / group * tile->token_stride + r % group * size;
-      if (shares) {
-        nk_scores_transposed(query, keys, size, tile->scale, scores);
-      } else {
-        for (size_t k = skipped; k < seen; k++) {
-          scores[k] = nk_score(query, half_keys + k * size, size, tile->scale);
-        }
-      }
-      float *weights = scores + skipped, *sum = sums + r * size;
-      const size_t used = seen - skipped;
-      nk_softmax_step(weights, used, maxima + r, totals + r, sum, size);
-      if (shares) {
-        nk_add_values(weights, values + skipped * size, used, size, sum);
-      } else {
-        nk_add_half_values(weights, half_values + skipped * size, used, size, sum);
-      }
-    }
-  }
-  for (size_t r = 0; r < rows; r++) {
-    float *result = tile->result + r / group * tile->token_stride + r % group * size;
-    const float factor = 1.0f / totals[r];
-    for (size_t i = 0; i < size; i++) result[i] = sums[r * size + i] * factor;
-  }
+  if (tile->element == NK_ATTENTION_FLOAT)
+    nk_attend_over_float(tile);
+  else
+    nk_attend_over_half(tile);
 }

@@ -11,22 +11,24 @@ struct Attention {
   let cache: KeyValueCache
   let block: Int
   let pool: WorkerPool
+  /// Positions that a token looks back over, itself included; nil = all.
+  let window: Int?
+  /// What a product of query and key is multiplied by.
+  let scale: Float
+  /// What scores are softly bounded by, `softcap · tanh(score / softcap)`; 0 = not at all.
+  let softcap: Float
 
   private var groupCount: Int { config.headCount / config.keyValueHeadCount }
   private var tileTokenCount: Int { max(1, 32 / groupCount) }
 
   /// Writes the new tokens' keys and values, `[tokens, key-value heads · head size]`, into the cache.
   func store(_ keys: Activations, _ values: Activations) {
-    let featureCount = config.headFeatureCount
-    for head in 0..<config.keyValueHeadCount {
-      let start = cache.count * featureCount
-      let keyRows = cache.keys(block: block, head: head) + start
-      let valueRows = cache.values(block: block, head: head) + start
-      let column = head * featureCount
-      for row in 0..<keys.rowCount {
-        let target = row * featureCount
-        Half.encode(keys.row(row) + column, count: featureCount, into: keyRows + target)
-        Half.encode(values.row(row) + column, count: featureCount, into: valueRows + target)
+    for row in 0..<keys.rowCount {
+      for head in 0..<config.keyValueHeadCount {
+        let column = head * config.headFeatureCount
+        cache.store(
+          key: keys.row(row) + column, value: values.row(row) + column, block: block, head: head,
+          position: cache.count + row)
       }
     }
   }
@@ -67,8 +69,8 @@ struct Attention {
       keys: cache.keys(block: block, head: head), values: cache.values(block: block, head: head),
       scratch: scratch, token_stride: queries.columnCount, row_count: tokens.count * groupCount,
       group_count: groupCount, head_size: config.headFeatureCount,
-      first_position: cache.count + tokens.lowerBound, window: config.slidingWindow ?? 0,
-      scale: 1 / Float(config.headFeatureCount).squareRoot())
+      first_position: cache.count + tokens.lowerBound, window: window ?? 0, scale: scale,
+      softcap: softcap, element: cache.type == .float16 ? NK_ATTENTION_HALF : NK_ATTENTION_FLOAT)
     nk_attend(&tile)
   }
 }

@@ -16,11 +16,11 @@ final class CPUBackend: ForwardBackend {
   private let scratch = ActivationScratch()
   private var rotary: RotaryTable
 
-  init(model: LanguageModel, contextCount: Int, pool: WorkerPool) {
+  init(model: LanguageModel, contextCount: Int, pool: WorkerPool, cacheType: CacheType) {
     config = model.config
     weights = model.weights
     self.pool = pool
-    cache = KeyValueCache(config: model.config, capacity: contextCount)
+    cache = KeyValueCache(config: model.config, capacity: contextCount, type: cacheType)
     rotary = RotaryTable(config: model.config)
   }
 
@@ -81,7 +81,9 @@ final class CPUBackend: ForwardBackend {
   func attend(
     _ queries: Activations, _ keys: Activations, _ values: Activations, block: Int
   ) -> Activations {
-    let attention = Attention(config: config, cache: cache, block: block, pool: pool)
+    let attention = Attention(
+      config: config, cache: cache, block: block, pool: pool, window: config.slidingWindow,
+      scale: 1 / Float(config.headFeatureCount).squareRoot(), softcap: 0)
     attention.store(keys, values)
     let y = memory.matrix(queries.rowCount, queries.columnCount)
     attention.attend(queries, into: y)

@@ -1,34 +1,66 @@
-/// The keys and values of all positions so far, in half precision, for every block and key-value head.
+internal import NibbleTensors
+
+/// The keys and values of all positions so far, for every block and key-value head.
 ///
 /// One head's keys are contiguous, `[positions, head size]`, so that attention streams through them.
 final class KeyValueCache {
+  /// The format of keys and values.
+  let type: CacheType
   /// Positions that fit.
   let capacity: Int
   /// Positions that are filled.
   var count = 0
   private let headCount: Int
   private let headFeatureCount: Int
-  private let memory: UnsafeMutablePointer<UInt16>
+  private let memory: UnsafeMutableRawPointer
 
   /// Memory is reserved at once and becomes resident only as positions are filled.
-  init(config: ModelConfig, capacity: Int) {
+  init(config: ModelConfig, capacity: Int, type: CacheType) {
+    self.type = type
     self.capacity = capacity
     headCount = config.keyValueHeadCount
     headFeatureCount = config.headFeatureCount
     let total = 2 * config.blockCount * headCount * capacity * headFeatureCount
-    memory = UnsafeMutableRawPointer.allocate(byteCount: 2 * total, alignment: 64)
-      .bindMemory(to: UInt16.self, capacity: total)
+    memory = .allocate(byteCount: type.byteCount * total, alignment: 64)
   }
 
-  deinit { UnsafeMutableRawPointer(memory).deallocate() }
+  deinit { memory.deallocate() }
 
-  /// Half-precision keys of one head, `[capacity, head size]`.
-  func keys(block: Int, head: Int) -> UnsafeMutablePointer<UInt16> { plane(2 * block, head) }
+  /// Keys of one head, `[capacity, head size]` of ``type``.
+  func keys(block: Int, head: Int) -> UnsafeRawPointer {
+    UnsafeRawPointer(row(block: block, part: 0, head, position: 0))
+  }
 
-  /// Half-precision values of one head, `[capacity, head size]`.
-  func values(block: Int, head: Int) -> UnsafeMutablePointer<UInt16> { plane(2 * block + 1, head) }
+  /// Values of one head, `[capacity, head size]` of ``type``.
+  func values(block: Int, head: Int) -> UnsafeRawPointer {
+    UnsafeRawPointer(row(block: block, part: 1, head, position: 0))
+  }
 
-  private func plane(_ index: Int, _ head: Int) -> UnsafeMutablePointer<UInt16> {
-    memory + (index * headCount + head) * capacity * headFeatureCount
+  /// Writes one head's key and value, `[head size]` each, at `position`.
+  func store(
+    key: UnsafePointer<Float>, value: UnsafePointer<Float>, block: Int, head: Int, position: Int
+  ) {
+    precondition(position < capacity)
+    encode(key, into: row(block: block, part: 0, head, position: position))
+    encode(value, into: row(block: block, part: 1, head, position: position))
+  }
+
+  /// One position of one head; part 0 is its key, 1 its value.
+  private func row(
+    block: Int, part: Int, _ head: Int, position: Int
+  ) -> UnsafeMutableRawPointer {
+    let plane = (2 * block + part) * headCount + head
+    return memory + (plane * capacity + position) * headFeatureCount * type.byteCount
+  }
+
+  private func encode(_ features: UnsafePointer<Float>, into row: UnsafeMutableRawPointer) {
+    switch type {
+    case .float16:
+      Half.encode(
+        features, count: headFeatureCount,
+        into: row.bindMemory(to: UInt16.self, capacity: headFeatureCount))
+    case .float32:
+      row.copyMemory(from: features, byteCount: headFeatureCount * type.byteCount)
+    }
   }
 }

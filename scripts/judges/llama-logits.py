@@ -10,6 +10,7 @@ FOLDER is a folder of Tests/Fixtures/models (all by default): a model with logit
 2. `nibble convert X.gguf -o BACK`; transformers loads BACK, its logits are compared with the golden ones too, and the ids that
    both tokenizers give for a text with each other.
 Differences are relative to the largest logit of the position and must be below 1e-3 for llama.cpp, 1e-4 for transformers.
+Where there is a GELU (Gemma 3, GPT-2) llama.cpp takes it from a table in half precision: some 2e-4 remain.
 
 What llama.cpp cannot do is in EXCEPTIONS, with what its source says (version 0.3.36 of the Python package). Such a prompt is
 run like any other and its figure shown; an exception that turns out to agree is an error, so that the list stays true.
@@ -58,17 +59,17 @@ def dense_layers(config):
 
 # Name, whether it concerns a prompt of so many tokens, why.
 EXCEPTIONS = [
-    ("sliding window", lambda c, n: kind(c) != "gemma3" and window(c) is not None and n > window(c),
-     "of these families only gemma3 has windows: the loaders of llama, qwen2, qwen3 and qwen3moe do not read "
+    ("sliding window", lambda c, n: kind(c) not in ("gemma2", "gemma3") and window(c) is not None and n > window(c),
+     "of these families only gemma2 and gemma3 have windows: the loaders of llama, qwen2, qwen3 and qwen3moe do not read "
      "attention.sliding_window, that of phi3 sets it to 0 with a warning (models/phi3.cpp)"),
     ("dynamic NTK", lambda c, n: rope(c)["rope_type"] == "dynamic" and n > c["max_position_embeddings"],
      "rope.scaling.type knows none, linear, yarn and longrope (llama-model.cpp); a base that grows with the text is neither"),
     ("YaRN bounds", lambda c, n: yarn_bounds(c) and n > 1,
      "rope.scaling.yarn_beta_fast and _slow are read for grok, mistral3 and deepseek2 only; all others use 32 and 1, "
      "rounded outwards (llama-hparams.h, ggml_rope_yarn_corr_dims)"),
-    ("query scalar", lambda c, n: kind(c) == "gemma3" and c.get("query_pre_attn_scalar", 256) != c["head_dim"] and n > 1,
-     "the scale of scores is 1/sqrt(head size) for all Gemma 3 but those with 62 layers, and attention.scale is not read "
-     "(models/gemma3.cpp)"),
+    ("query scalar", lambda c, n: kind(c) in ("gemma2", "gemma3") and n > 1 and c.get("query_pre_attn_scalar", 256) != c["head_dim"],
+     "the scale of scores is 1/sqrt(head size) for all but the largest model (by its layer count), attention.scale is not read "
+     "(models/gemma2.cpp, gemma3.cpp)"),
     ("expert weights as they are", lambda c, n: kind(c) == "qwen3_moe" and not c.get("norm_topk_prob"),
      "build_moe_ffn is called with norm_w true for qwen3moe, whatever the file says (models/qwen3moe.cpp)"),
     ("dense layers among experts", lambda c, n: dense_layers(c),
@@ -150,7 +151,7 @@ def ask_llama(path, config, cases):
                         "override": f"{kind(config)}.rope.scaling.original_context_length" if short else None})
     done = subprocess.run([sys.executable, __file__, "--worker"], input=json.dumps({"model": str(path), "cases": request}),
                           capture_output=True, text=True)
-    if done.returncode: return None, (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+    if done.returncode: return None, (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[0]
     return [max(difference(f, g) for f, (_, g) in zip(found, rows(case)))
             for found, case in zip(json.loads(done.stdout), cases)], None
 
@@ -168,7 +169,7 @@ def ask_transformers(folder, cases):
             worst.append(max(difference(found[p].tolist(), g) for p, g in rows(case)))
         return worst, None
     except Exception as error:
-        return None, f"{type(error).__name__}: {error}".splitlines()[0]
+        return None, " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def ids(folder):

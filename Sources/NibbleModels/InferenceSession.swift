@@ -41,6 +41,9 @@ public final class InferenceSession {
     backend.cache.count = count
   }
 
+  /// For each block with a mixture of experts, the tokens that each expert has seen.
+  public var expertTokenCounts: [Int: [Int]] { backend.expertTokenCounts }
+
   /// Runs `newTokens` after the tokens so far.
   ///
   /// - Returns: logits `[outputs, vocabulary]`.
@@ -62,11 +65,17 @@ public final class InferenceSession {
         "the context of \(contextCount) tokens is full (\(tokens.count) used, \(newTokens.count) more)"
       )
     }
+    guard model.config.rope != nil || tokens.count + newTokens.count <= model.config.contextCount
+    else {
+      throw ModelError(
+        .request, "the model knows \(model.config.contextCount) positions; these are more")
+    }
     if let stranger = newTokens.first(where: { !(0..<model.config.vocabularyCount).contains($0) }) {
       throw ModelError(.request, "the token \(stranger) is not in the vocabulary")
     }
     let parts = stride(from: 0, to: newTokens.count, by: passCount).map { start in
-      pass(Array(newTokens[start..<min(start + passCount, newTokens.count)]))
+      let end = min(start + passCount, newTokens.count)
+      return pass(Array(newTokens[start..<end]), laterCount: newTokens.count - end)
     }
     return parts.count == 1 ? parts[0] : backend.concatenate(parts)
   }
@@ -76,8 +85,8 @@ public final class InferenceSession {
     backend.logits(hidden, rows: rows)
   }
 
-  private func pass(_ newTokens: [Int]) -> Activations {
-    backend.begin(tokenCount: newTokens.count)
+  private func pass(_ newTokens: [Int], laterCount: Int) -> Activations {
+    backend.begin(tokenCount: newTokens.count, laterCount: laterCount)
     let hidden = run(model.architecture, newTokens)
     backend.cache.count += newTokens.count
     tokens += newTokens

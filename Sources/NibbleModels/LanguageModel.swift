@@ -7,7 +7,7 @@ public final class LanguageModel: Sendable {
   let weights: WeightStore
   let architecture: any Architecture
 
-  public var config: ModelConfig { source.config }
+  public let config: ModelConfig
   /// The file or folder that the model was read from.
   public var path: String { source.checkpoint.path }
 
@@ -21,13 +21,15 @@ public final class LanguageModel: Sendable {
   public init(_ source: ModelSource) throws {
     self.source = source
     do {
+      let family = try source.requireFamily()
+      config = family.config
+      architecture = family.architecture.init(config: family.config)
       let definition = try source.tokenizerDefinition()
       tokenizer = try Tokenizer(definition)
       weights = try WeightStore(source)
     } catch let error as ModelError {
       throw error.inFile(source.checkpoint.path)
     }
-    architecture = source.architecture.init(config: source.config)
   }
 
   /// The model's own chat template.

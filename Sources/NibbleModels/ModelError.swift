@@ -2,8 +2,12 @@
 public struct ModelError: Error, CustomStringConvertible, Sendable {
   /// What kind of thing went wrong; new codes may be added.
   public struct Code: Hashable, Sendable {
-    private enum Value { case unsupported, malformed, missing, template, tokenizer, request }
+    private enum Value {
+      case unknownArchitecture, unsupported, malformed, missing, template, tokenizer, request
+    }
     private let value: Value
+    /// A model of a family that Nibble does not know.
+    public static let unknownArchitecture = Code(value: .unknownArchitecture)
     /// A valid model that Nibble does not know how to run.
     public static let unsupported = Code(value: .unsupported)
     /// The configuration contradicts itself or the tensors.

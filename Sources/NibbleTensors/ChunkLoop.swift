@@ -48,6 +48,8 @@ package final class Scratch {
   private var byteMemory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
   private var sourceByteMemory = UnsafeMutableRawBufferPointer.allocate(byteCount: 0, alignment: 64)
 
+  package init() {}
+
   deinit {
     valueMemory.deallocate()
     otherValueMemory.deallocate()

@@ -17,8 +17,9 @@ struct ComparisonPlan {
 
   /// One file's form of a tensor.
   struct Side {
-    var record: TensorRecord
-    var order: RowOrder
+    var origin: TensorOrigin
+    /// Dimensions, slowest first.
+    var shape: [Int]
   }
 
   private(set) var rows: [Row] = []
@@ -29,7 +30,7 @@ struct ComparisonPlan {
 
   /// Pairs tensors by their place in the model, or by name where any of the files is not understood.
   init(_ original: OpenedModel, _ candidates: [OpenedModel]) {
-    let isUnderstood = ([original] + candidates).allSatisfy { $0.source != nil }
+    let isUnderstood = ([original] + candidates).allSatisfy { $0.source?.config != nil }
     missing = candidates.map { _ in [] }
     incomparable = candidates.map { _ in [] }
     var rest = candidates.map { Self.entries($0, isUnderstood) }
@@ -41,7 +42,7 @@ struct ComparisonPlan {
     for entry in Self.entries(original, isUnderstood) {
       var row = Row(
         name: entry.name, role: entry.role, block: entry.block, original: entry.side,
-        candidates: [], columnCount: entry.side.record.columnCount)
+        candidates: [], columnCount: entry.side.shape.last ?? 1)
       for index in candidates.indices {
         guard let place = places[index][entry.name] else {
           missing[index].append(entry.name)
@@ -57,10 +58,9 @@ struct ComparisonPlan {
           row.candidates.append(side)
         }
       }
-      if ([row.original] + row.candidates.compactMap(\.self)).contains(where: { $0.order != .same }
-      ),
-        entry.side.record.shape.count < 2
-      {
+      if ([row.original] + row.candidates.compactMap(\.self)).contains(where: {
+        $0.origin.order != .same
+      }), entry.side.shape.count < 2 {
         row.columnCount = 1
       }
       rows.append(row)
@@ -84,7 +84,7 @@ struct ComparisonPlan {
       return source.mapped(to: .gguf).map { tensor in
         Entry(
           name: tensor.name, role: WeightRole(tensor.id), block: tensor.id.block,
-          side: Side(record: tensor.record, order: tensor.rowOrder))
+          side: Side(origin: tensor.origin, shape: tensor.shape))
       }
     }
     let ids = model.ids
@@ -93,21 +93,21 @@ struct ComparisonPlan {
       return Entry(
         name: record.name, role: id.map(WeightRole.init) ?? .other,
         block: id.map(\.block) ?? blockIndex(inName: record.name),
-        side: Side(record: record, order: .same))
+        side: Side(origin: TensorOrigin(record), shape: record.shape))
     }
   }
 
   /// Why two tensors cannot be compared; nil when they can.
   private static func obstacle(_ original: Side, _ candidate: Side) -> String? {
-    guard original.record.shape == candidate.record.shape else {
-      return "has shape \(candidate.record.shape), the original's is \(original.record.shape)"
+    guard original.shape == candidate.shape else {
+      return "has shape \(candidate.shape), the original's is \(original.shape)"
     }
     for side in [original, candidate] {
-      guard StoredRows(side.record).canDecode else {
-        return "cannot be decoded from \(side.record.type.name)"
+      guard RowCodec.canDecode(side.origin.type) else {
+        return "cannot be decoded from \(side.origin.type.name)"
       }
-      if side.order != .same, side.record.shape.count < 2, case .blocks = side.record.type {
-        return "is a vector of \(side.record.type.name) blocks in another order"
+      if side.origin.order != .same, side.shape.count < 2, case .blocks = side.origin.type {
+        return "is a vector of \(side.origin.type.name) blocks in another order"
       }
     }
     return nil

@@ -33,7 +33,7 @@ public struct ModelComparer: Sendable {
     let models = try paths.map { try OpenedModel($0) }
     let plan = ComparisonPlan(reference, models)
     let meter = ByteMeter(
-      total: plan.rows.reduce(0) { $0 + $1.original.record.byteCount }, onProgress)
+      total: plan.rows.reduce(0) { $0 + $1.original.origin.byteCount }, onProgress)
     var tensors = models.map { _ in [TensorDistortion]() }
     for row in plan.rows {
       let distortions = try measure(row, meter)
@@ -41,8 +41,8 @@ public struct ModelComparer: Sendable {
         guard let distortion, let side = row.candidates[index] else { continue }
         tensors[index].append(
           TensorDistortion(
-            name: row.name, shape: side.record.shape, role: row.role, block: row.block,
-            originalType: row.original.record.type.name, type: side.record.type.name,
+            name: row.name, shape: side.shape, role: row.role, block: row.block,
+            originalType: row.original.origin.type.name, type: side.origin.type.name,
             distortion: distortion))
       }
     }
@@ -86,13 +86,12 @@ public struct ModelComparer: Sendable {
 
   /// The distortion of one tensor in each candidate; nil where it has none to compare.
   private func measure(_ row: ComparisonPlan.Row, _ meter: ByteMeter) throws -> [Distortion?] {
-    let original = StoredRows(
-      row.original.record, row.original.order, columnCount: row.columnCount)
+    let original = StoredRows(row.original.origin, columnCount: row.columnCount)
     let others = row.candidates.map { side in
-      side.map { StoredRows($0.record, $0.order, columnCount: row.columnCount) }
+      side.map { StoredRows($0.origin, columnCount: row.columnCount) }
     }
     guard others.contains(where: { $0 != nil }) else {
-      meter.add(row.original.record.byteCount)
+      meter.add(row.original.origin.byteCount)
       return others.map { _ in nil }
     }
     let spans = RowSpan.cut(
@@ -114,7 +113,7 @@ public struct ModelComparer: Sendable {
     for (index, side) in row.candidates.enumerated() {
       guard let side else { continue }
       results[index]?.setRate(
-        bitsPerWeight: SizeShare.bits(side.record.byteCount, side.record.elementCount))
+        bitsPerWeight: SizeShare.bits(side.origin.byteCount, side.origin.elementCount))
     }
     return results
   }

@@ -29,9 +29,11 @@ extension ModelConfig {
       "feed_forward": count(feedForwardCount), "heads": count(headCount),
       "kv_heads": count(keyValueHeadCount), "head_size": count(headFeatureCount),
       "vocabulary": count(vocabularyCount), "context": count(contextCount),
-      "tied_embeddings": .bool(hasTiedEmbeddings), "rope_base": .number(Double(rope.base)),
+      "tied_embeddings": .bool(hasTiedEmbeddings),
+      "rope_base": rope.map { .number(Double($0.base)) } ?? .null,
       "norm_epsilon": .number(Double(normEpsilon)),
-      "sliding_window": slidingWindow.map(count) ?? .null,
+      "sliding_window": slidingWindow.map(count) ?? .null, "experts": count(expertCount),
+      "used_experts": count(usedExpertCount),
     ]
   }
 }

@@ -70,7 +70,7 @@ public struct ModelInspector: Sendable {
   ) -> ModelInspection {
     let matrixCount = tensors.filter { $0.shape.count > 1 }.reduce(0) { $0 + $1.parameterCount }
     let parameterCount = tensors.reduce(0) { $0 + $1.parameterCount }
-    let config = model.source?.config
+    let config = model.config
     return ModelInspection(
       path: model.checkpoint.path, format: model.checkpoint.format.rawValue,
       architecture: model.architectureName, config: config, tensors: tensors,

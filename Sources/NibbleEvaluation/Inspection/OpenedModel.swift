@@ -25,17 +25,15 @@ struct OpenedModel {
     }
   }
 
+  /// The model's numbers; nil where the model is not understood.
+  var config: ModelConfig? { source?.config }
+
   /// Each tensor's place in the model, by its name in the file; empty where the model is not understood.
-  var ids: [String: TensorID] {
-    guard let source else { return [:] }
-    return Dictionary(
-      source.mapped(to: source.naming).map { ($0.record.name, $0.id) },
-      uniquingKeysWith: { first, _ in first })
-  }
+  var ids: [String: TensorID] { source?.ids ?? [:] }
 
   /// The architecture's name, where the files say it, known or not.
   var architectureName: String? {
-    if let config = source?.config { return config.architecture }
+    if let config { return config.architecture }
     if let name = checkpoint.metadata["general.architecture"]?.string { return name }
     let config = try? checkpoint.json("config.json")
     return config?["architectures"]?.array?.first?.string ?? config?["model_type"]?.string

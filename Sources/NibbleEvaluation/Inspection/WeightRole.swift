@@ -4,8 +4,11 @@ internal import NibbleModels
 public enum WeightRole: String, CaseIterable, Sendable {
   case embedding
   case query, key, value
+  case queryKeyValue = "query_key_value"
   case attentionOutput = "attention_output"
-  case gate, up, down
+  case gate, up
+  case gateUp = "gate_up"
+  case down, router
   case norm, bias, head
   /// A tensor of an unknown architecture, or one that others determine.
   case other
@@ -16,16 +19,22 @@ public enum WeightRole: String, CaseIterable, Sendable {
       return
     }
     switch id.role {
-    case .tokenEmbedding: self = .embedding
+    case .tokenEmbedding, .positionEmbedding: self = .embedding
     case .query: self = .query
     case .key: self = .key
     case .value: self = .value
+    case .queryKeyValue: self = .queryKeyValue
     case .attentionOutput: self = .attentionOutput
-    case .gate: self = .gate
-    case .up: self = .up
-    case .down: self = .down
-    case .outputNorm, .attentionNorm, .feedForwardNorm: self = .norm
+    case .gate, .expertGate: self = .gate
+    case .up, .expertUp: self = .up
+    case .gateUp: self = .gateUp
+    case .down, .expertDown: self = .down
+    case .router: self = .router
+    case .outputNorm, .attentionNorm, .feedForwardNorm, .postAttentionNorm,
+      .postFeedForwardNorm, .queryNorm, .keyNorm:
+      self = .norm
     case .output: self = .head
+    case .unknown: self = .other
     }
   }
 
@@ -36,10 +45,13 @@ public enum WeightRole: String, CaseIterable, Sendable {
     case .query: "attention q"
     case .key: "attention k"
     case .value: "attention v"
+    case .queryKeyValue: "attention q k v"
     case .attentionOutput: "attention o"
     case .gate: "feed-forward gate"
     case .up: "feed-forward up"
+    case .gateUp: "feed-forward gate and up"
     case .down: "feed-forward down"
+    case .router: "router"
     case .norm: "norm"
     case .bias: "bias"
     case .head: "head"

@@ -6,23 +6,22 @@ struct Llama: Architecture {
   static let ggufName = "llama"
   static let classNames = ["LlamaForCausalLM", "MistralForCausalLM"]
   static let modelTypes = ["llama", "mistral"]
-  static let ggufPairing = RopeConfig.Pairing.interleaved
-  static let names: [RoleName] = [
-    RoleName(.tokenEmbedding, "token_embd", "model.embed_tokens"),
-    RoleName(.outputNorm, "output_norm", "model.norm"),
-    RoleName(.output, "output", "lm_head"),
-    RoleName(.attentionNorm, "blk.#.attn_norm", "model.layers.#.input_layernorm"),
-    RoleName(.query, "blk.#.attn_q", "model.layers.#.self_attn.q_proj", hasRotaryRows: true),
-    RoleName(.key, "blk.#.attn_k", "model.layers.#.self_attn.k_proj", hasRotaryRows: true),
-    RoleName(.value, "blk.#.attn_v", "model.layers.#.self_attn.v_proj"),
-    RoleName(.attentionOutput, "blk.#.attn_output", "model.layers.#.self_attn.o_proj"),
-    RoleName(.feedForwardNorm, "blk.#.ffn_norm", "model.layers.#.post_attention_layernorm"),
-    RoleName(.gate, "blk.#.ffn_gate", "model.layers.#.mlp.gate_proj"),
-    RoleName(.up, "blk.#.ffn_up", "model.layers.#.mlp.up_proj"),
-    RoleName(.down, "blk.#.ffn_down", "model.layers.#.mlp.down_proj"),
-  ]
+  static let rotaryPairing: RopeConfig.Pairing? = .interleaved
+  static let fields: [ConfigField] =
+    .transformer + [
+      ConfigField(\.hasAttentionBias, "attention_bias", or: false),
+      ConfigField(\.hasFeedForwardBias, "mlp_bias", or: false),
+      ConfigField(optional: \.slidingWindow, "sliding_window", "attention.sliding_window"),
+    ]
+  static let names: [RoleName] = .stem + .attention(.rotaryRows) + .gatedFeedForward
+  static let scalingGroups: [ScalingGroup] = .attention + .gatedFeedForward
 
   let config: ModelConfig
+
+  static func read(_ source: GGUFConfig, into config: inout ModelConfig) throws(ModelError) {
+    // In Hugging Face's spelling only Mistral has windows.
+    if config.slidingWindow != nil { config.modelType = "mistral" }
+  }
 
   func block<Backend: ForwardBackend>(
     _ index: Int, _ x: Backend.Value, on backend: Backend
@@ -31,13 +30,13 @@ struct Llama: Architecture {
 
     let h = backend.norm(x, id(.attentionNorm))  // [tokens, hidden]
     let qkv = backend.linear(h, [id(.query), id(.key), id(.value)])
-    let q = backend.rope(qkv[0])  // [tokens, heads · head size]
-    let k = backend.rope(qkv[1])  // [tokens, key-value heads · head size]
+    let q = backend.rope(qkv[0], block: index)  // [tokens, heads · head size]
+    let k = backend.rope(qkv[1], block: index)  // [tokens, key-value heads · head size]
     let a = backend.attend(q, k, qkv[2], block: index)
     let y = backend.add(x, backend.linear(a, id(.attentionOutput)))
 
     let f = backend.norm(y, id(.feedForwardNorm))
     let gu = backend.linear(f, [id(.gate), id(.up)])  // [tokens, feed-forward]
-    return backend.add(y, backend.linear(backend.gate(gu[0], gu[1]), id(.down)))
+    return backend.add(y, backend.linear(backend.gate(gu[0], gu[1], .silu), id(.down)))
   }
 }

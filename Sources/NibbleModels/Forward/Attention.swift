@@ -13,9 +13,9 @@ struct Attention {
   let pool: WorkerPool
   /// Positions that a token looks back over, itself included; nil = all.
   let window: Int?
-  /// What a product of query and key is multiplied by.
+  /// The factor of queries times keys.
   let scale: Float
-  /// What scores are softly bounded by, `softcap · tanh(score / softcap)`; 0 = not at all.
+  /// c of c · tanh(x / c), which the scores go through; 0 = they do not.
   let softcap: Float
 
   private var groupCount: Int { config.headCount / config.keyValueHeadCount }

@@ -9,25 +9,32 @@ final class CPUBackend: ForwardBackend {
   typealias Value = Activations
 
   let cache: KeyValueCache
+  /// For each block with a mixture, the tokens that each expert has seen so far.
+  private(set) var expertTokenCounts: [Int: [Int]] = [:]
   private let config: ModelConfig
   private let weights: WeightStore
   private let pool: WorkerPool
   private let memory = ActivationPool()
   private let scratch = ActivationScratch()
-  private var rotary: RotaryTable
+  private var rotary: RotaryTable?
+  private var windowRotary: RotaryTable?
 
   init(model: LanguageModel, contextCount: Int, pool: WorkerPool, cacheType: CacheType) {
     config = model.config
     weights = model.weights
     self.pool = pool
     cache = KeyValueCache(config: model.config, capacity: contextCount, type: cacheType)
-    rotary = RotaryTable(config: model.config)
+    let headFeatureCount = config.headFeatureCount
+    rotary = config.rope.map { RotaryTable($0, headFeatureCount: headFeatureCount) }
+    windowRotary = config.windowRope.map { RotaryTable($0, headFeatureCount: headFeatureCount) }
   }
 
-  /// Prepares for a run of `tokenCount` tokens after those in the cache.
-  func begin(tokenCount: Int) {
-    precondition(cache.count + tokenCount <= cache.capacity)
-    rotary.prepare(positions: cache.count + tokenCount)
+  /// Prepares for a run of `tokenCount` tokens after those in the cache, which `laterCount` more will follow at once.
+  func begin(tokenCount: Int, laterCount: Int) {
+    let count = cache.count + tokenCount
+    precondition(count <= cache.capacity)
+    rotary?.prepare(positions: count, sequenceCount: count + laterCount)
+    windowRotary?.prepare(positions: count, sequenceCount: count + laterCount)
   }
 
   func embed(_ tokens: [Int]) -> Activations {
@@ -39,14 +46,52 @@ final class CPUBackend: ForwardBackend {
     return x
   }
 
+  func positions(of x: Activations) -> Activations {
+    let table = weights.matrix(TensorID(.positionEmbedding))
+    let y = memory.matrix(x.rowCount, x.columnCount)
+    for row in 0..<y.rowCount {
+      table.decodeRow(
+        cache.count + row,
+        into: UnsafeMutableBufferPointer(start: y.row(row), count: y.columnCount))
+    }
+    return y
+  }
+
   func norm(_ x: Activations, _ weight: TensorID) -> Activations {
+    norm(x, weight, featureCount: x.columnCount)
+  }
+
+  func headNorm(_ x: Activations, _ weight: TensorID) -> Activations {
+    norm(x, weight, featureCount: config.headFeatureCount)
+  }
+
+  /// The RMS norm of each run of `featureCount` features.
+  private func norm(_ x: Activations, _ weight: TensorID, featureCount: Int) -> Activations {
     let y = memory.matrix(x.rowCount, x.columnCount)
     weights.vector(weight).withUnsafeBufferPointer { weight in
       guard let weight = weight.baseAddress else { return }
       eachRow(x.rowCount, cost: x.columnCount) { row in
-        VectorKernels.rmsNorm(
-          x.row(row), weight: weight, count: x.columnCount, epsilon: config.normEpsilon,
-          into: y.row(row))
+        for first in stride(from: 0, to: x.columnCount, by: featureCount) {
+          VectorKernels.rmsNorm(
+            x.row(row) + first, weight: weight, count: featureCount, epsilon: config.normEpsilon,
+            into: y.row(row) + first)
+        }
+      }
+    }
+    return y
+  }
+
+  func layerNorm(_ x: Activations, _ weight: TensorID) -> Activations {
+    let y = memory.matrix(x.rowCount, x.columnCount)
+    let bias = weights.bias(weight) ?? [Float](repeating: 0, count: x.columnCount)
+    weights.vector(weight).withUnsafeBufferPointer { weight in
+      bias.withUnsafeBufferPointer { bias in
+        guard let weight = weight.baseAddress, let bias = bias.baseAddress else { return }
+        eachRow(x.rowCount, cost: x.columnCount) { row in
+          VectorKernels.layerNorm(
+            x.row(row), weight: weight, bias: bias, count: x.columnCount,
+            epsilon: config.normEpsilon, into: y.row(row))
+        }
       }
     }
     return y
@@ -60,20 +105,36 @@ final class CPUBackend: ForwardBackend {
       yStrides: results.map { $0.columnCount }, pool: pool, scratch: scratch)
     for (layer, result) in zip(layers, results) {
       guard let bias = weights.bias(layer) else { continue }
-      for row in 0..<result.rowCount {
-        let y = result.row(row)
-        for column in 0..<result.columnCount { y[column] += bias[column] }
+      bias.withUnsafeBufferPointer { bias in
+        guard let bias = bias.baseAddress else { return }
+        for row in 0..<result.rowCount {
+          VectorKernels.add(
+            result.row(row), bias, count: result.columnCount, into: result.row(row))
+        }
       }
     }
     return results
   }
 
-  func rope(_ x: Activations) -> Activations {
+  func split(_ x: Activations, _ counts: [Int]) -> [Activations] {
+    precondition(counts.reduce(0, +) == x.columnCount)
+    var first = 0
+    return counts.map { count in
+      let y = memory.matrix(x.rowCount, count)
+      for row in 0..<x.rowCount { y.row(row).update(from: x.row(row) + first, count: count) }
+      first += count
+      return y
+    }
+  }
+
+  func rope(_ x: Activations, block: Int) -> Activations {
+    let hasWindow = config.window(ofBlock: block) != nil
+    guard let table = hasWindow ? windowRotary ?? rotary : rotary else { return x }
     let y = memory.matrix(x.rowCount, x.columnCount)
     let headCount = x.columnCount / config.headFeatureCount
     eachRow(x.rowCount, cost: 4 * x.columnCount) { row in
       y.row(row).update(from: x.row(row), count: x.columnCount)
-      rotary.apply(to: y.row(row), headCount: headCount, position: cache.count + row)
+      table.apply(to: y.row(row), headCount: headCount, position: cache.count + row)
     }
     return y
   }
@@ -82,20 +143,60 @@ final class CPUBackend: ForwardBackend {
     _ queries: Activations, _ keys: Activations, _ values: Activations, block: Int
   ) -> Activations {
     let attention = Attention(
-      config: config, cache: cache, block: block, pool: pool, window: config.slidingWindow,
-      scale: 1 / Float(config.headFeatureCount).squareRoot(), softcap: 0)
+      config: config, cache: cache, block: block, pool: pool, window: config.window(ofBlock: block),
+      scale: config.attentionScale, softcap: config.attentionSoftcap)
     attention.store(keys, values)
     let y = memory.matrix(queries.rowCount, queries.columnCount)
     attention.attend(queries, into: y)
     return y
   }
 
-  func gate(_ gate: Activations, _ up: Activations) -> Activations {
+  func gelu(_ x: Activations) -> Activations {
+    let y = memory.matrix(x.rowCount, x.columnCount)
+    eachRow(x.rowCount, cost: 8 * x.columnCount) { row in
+      VectorKernels.gelu(x.row(row), count: y.columnCount, into: y.row(row))
+    }
+    return y
+  }
+
+  func gate(_ gate: Activations, _ up: Activations, _ activation: Activation) -> Activations {
     let y = memory.matrix(gate.rowCount, gate.columnCount)
     eachRow(gate.rowCount, cost: 8 * gate.columnCount) { row in
-      VectorKernels.siluMultiply(
-        gate: gate.row(row), up: up.row(row), count: y.columnCount, into: y.row(row))
+      switch activation {
+      case .silu:
+        VectorKernels.siluMultiply(
+          gate: gate.row(row), up: up.row(row), count: y.columnCount, into: y.row(row))
+      case .geluTanh:
+        VectorKernels.geluMultiply(
+          gate: gate.row(row), up: up.row(row), count: y.columnCount, into: y.row(row))
+      }
     }
+    return y
+  }
+
+  func mix(
+    _ x: Activations, scores: Activations, block: Int,
+    _ expert: (_ index: Int, _ x: Activations) -> Activations
+  ) -> Activations {
+    let routes = ExpertRoutes(
+      scores, usedCount: config.usedExpertCount, isNormalized: config.normalizesExpertWeights)
+    let y = memory.matrix(x.rowCount, x.columnCount)
+    y.pointer.update(repeating: 0, count: y.rowCount * y.columnCount)
+    var counts =
+      expertTokenCounts[block] ?? [Int](repeating: 0, count: scores.columnCount)
+    for (index, route) in routes.experts.enumerated() where !route.isEmpty {
+      counts[index] += route.count
+      let taken = memory.matrix(route.count, x.columnCount)
+      for (row, step) in route.enumerated() {
+        taken.row(row).update(from: x.row(step.token), count: x.columnCount)
+      }
+      let result = expert(index, taken)
+      for (row, step) in route.enumerated() {
+        VectorKernels.addProduct(
+          step.weight, result.row(row), count: y.columnCount, to: y.row(step.token))
+      }
+    }
+    expertTokenCounts[block] = counts
     return y
   }
 
@@ -107,6 +208,14 @@ final class CPUBackend: ForwardBackend {
     return z
   }
 
+  func scale(_ x: Activations, by factor: Float) -> Activations {
+    let y = memory.matrix(x.rowCount, x.columnCount)
+    eachRow(x.rowCount, cost: x.columnCount) { row in
+      VectorKernels.scale(x.row(row), by: factor, count: y.columnCount, into: y.row(row))
+    }
+    return y
+  }
+
   /// Logits `[rows, vocabulary]` of some rows of the hidden states.
   func logits(_ hidden: Activations, rows: Range<Int>) -> Activations {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= hidden.rowCount && !rows.isEmpty)
@@ -114,6 +223,12 @@ final class CPUBackend: ForwardBackend {
     weights.head.multiply(
       hidden.row(rows.lowerBound), count: rows.count, into: y.pointer, yStride: y.columnCount,
       pool: pool, scratch: scratch)
+    if config.outputSoftcap > 0 {
+      eachRow(y.rowCount, cost: 8 * y.columnCount) { row in
+        VectorKernels.softcap(
+          y.row(row), cap: config.outputSoftcap, count: y.columnCount, into: y.row(row))
+      }
+    }
     return y
   }
 

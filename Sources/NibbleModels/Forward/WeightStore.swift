@@ -11,14 +11,18 @@ struct WeightStore: Sendable {
   /// The embedding table.
   let embedding: PackedMatrix
 
+  /// - Throws: ``ModelError`` that names the tensor.
   init(_ source: ModelSource) throws {
     var matrices: [TensorID: PackedMatrix] = [:]
     var vectors: [TensorID: [Float]] = [:]
+    let family = try source.requireFamily()
     for (id, record) in source.records {
-      if record.shape.count == 1 {
-        vectors[id] = try record.floats()
+      let origin = source.usedOrigin(of: id, record, family)
+      let shape = id.role.shape(family.config)
+      if id.part == .bias || shape.count == 1 {
+        vectors[id] = try origin.floats()
       } else {
-        matrices[id] = try record.matrix()
+        matrices[id] = try origin.matrix(rowCount: shape[0], columnCount: shape[1])
       }
     }
     let embeddingID = TensorID(.tokenEmbedding)
@@ -45,6 +49,21 @@ struct WeightStore: Sendable {
 
   /// The bias of a layer, where it has one.
   func bias(_ id: TensorID) -> [Float]? {
-    vectors[TensorID(id.role, block: id.block, part: .bias)]
+    var id = id
+    id.part = .bias
+    return vectors[id]
+  }
+}
+
+extension ModelSource {
+  /// A tensor as the forward pass uses it.
+  fileprivate func usedOrigin(
+    of id: TensorID, _ record: TensorRecord, _ family: ModelFamily
+  ) -> TensorOrigin {
+    switch family.difference(of: id) {
+    case .none, .rotaryRows: TensorOrigin(record)
+    case .lessOne: TensorOrigin(record, offset: naming == .huggingFace ? 1 : 0)
+    case .transposed: TensorOrigin(record, order: isTransposed(record) ? .transposed : .same)
+    }
   }
 }

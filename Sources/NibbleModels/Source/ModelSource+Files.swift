@@ -12,7 +12,8 @@ extension ModelSource {
       }
       var definition = try TokenizerDefinition(
         tokenizerJSON: tokenizer, tokenizerConfig: try checkpoint.json("tokenizer_config.json"),
-        modelConfig: try checkpoint.json("config.json"), vocabularySize: config.vocabularyCount,
+        modelConfig: try checkpoint.json("config.json"),
+        vocabularySize: try requireConfig().vocabularyCount,
         chatTemplate: try checkpoint.text("chat_template.jinja"))
       for id in try generationEndTokens() where !definition.endTokenIDs.contains(id) {
         definition.endTokenIDs.append(id)
@@ -27,7 +28,8 @@ extension ModelSource {
       return []
     }
     let ids = (value.array ?? [value]).compactMap(\.integer)
-    return ids.filter { (0..<config.vocabularyCount).contains($0) }
+    let count = try requireConfig().vocabularyCount
+    return ids.filter { (0..<count).contains($0) }
   }
 
   /// All keys of a GGUF file with this model but those that tell how it was quantized.
@@ -40,7 +42,8 @@ extension ModelSource {
       return metadata
     }
     let name = URL(fileURLWithPath: checkpoint.path).standardizedFileURL.lastPathComponent
-    var metadata = config.metadata(name: name)
+    let family = try requireFamily()
+    var metadata = family.config.metadata(family.architecture, name: name)
     let tokenizer = try tokenizerDefinition().metadata()
     for key in tokenizer.keys { metadata[key] = tokenizer[key] }
     return metadata
@@ -53,18 +56,34 @@ extension ModelSource {
       for name in Self.companionNames {
         if let text = try checkpoint.text(name) { files[name] = Array(text.utf8) }
       }
+      if let config = try textConfig() { files["config.json"] = bytes(config) }
       return files
     }
     let definition = try tokenizerDefinition()
     let (tokenizer, tokenizerConfig) = try definition.huggingFaceFiles()
-    let configJSON = config.huggingFaceJSON(
-      beginTokenID: definition.beginTokenID, endTokenIDs: definition.endTokenIDs)
+    let family = try requireFamily()
+    let configJSON = family.config.huggingFaceJSON(
+      family.architecture, beginTokenID: definition.beginTokenID,
+      endTokenIDs: definition.endTokenIDs, padTokenID: definition.padTokenID)
     return [
-      "config.json": Array((configJSON.text(.indented(2)) + "\n").utf8),
+      "config.json": bytes(configJSON),
       "tokenizer.json": Array(tokenizer.text(.indented(2)).utf8),
-      "tokenizer_config.json": Array((tokenizerConfig.text(.indented(2)) + "\n").utf8),
+      "tokenizer_config.json": bytes(tokenizerConfig),
     ]
   }
+
+  /// The configuration of the text model within a wrapper's, whose other parts are left out; nil without a wrapper.
+  private func textConfig() throws -> JSONValue? {
+    guard let family, var config = try checkpoint.json("config.json")?["text_config"]?.object else {
+      return nil
+    }
+    config["architectures"] = [.string(family.architecture.classNames[0])]
+    config["model_type"] = .string(family.architecture.modelTypes[0])
+    config["tie_word_embeddings"] = .bool(family.config.hasTiedEmbeddings)
+    return .object(config)
+  }
+
+  private func bytes(_ json: JSONValue) -> [UInt8] { Array((json.text(.indented(2)) + "\n").utf8) }
 
   private static let companionNames = [
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",

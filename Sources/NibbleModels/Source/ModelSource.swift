@@ -1,19 +1,31 @@
 public import NibbleCheckpoints
 
 /// A checkpoint understood as a model: its configuration, and each tensor's role.
+///
+/// A checkpoint of an architecture that Nibble does not know has neither: its tensors can be looked at and quantized by
+/// their names and shapes, but it cannot be run.
 public struct ModelSource: Sendable {
   public let checkpoint: Checkpoint
-  public let config: ModelConfig
   /// The naming that the checkpoint uses.
   public let naming: TensorNaming
   /// What the user should know about the checkpoint.
   public let notes: [String]
-  let architecture: any Architecture.Type
+  /// The architecture and its numbers; nil where the architecture is not known.
+  let family: ModelFamily?
+  /// Each tensor as the file holds it; those of experts one by one.
   let records: [TensorID: TensorRecord]
+  /// What each of the file's tensors stands for, by its name.
+  let places: [String: [TensorID]]
+  /// Why the model cannot be run, where its architecture is not known.
+  private let obstacle: ModelError?
+
+  /// The model's numbers; nil where the architecture is not known.
+  public var config: ModelConfig? { family?.config }
 
   /// Opens a Hugging Face folder, a `.safetensors` file inside one, or a `.gguf` file.
   ///
-  /// - Throws: ``CheckpointError`` or ``ModelError``, with the file's name.
+  /// - Throws: ``CheckpointError`` or ``ModelError``, with the file's name. That the architecture is not known is no
+  ///   error.
   public static func open(_ path: String) throws -> ModelSource {
     try ModelSource(Checkpoint.open(path))
   }
@@ -28,96 +40,62 @@ public struct ModelSource: Sendable {
 
   private init(understanding checkpoint: Checkpoint) throws {
     self.checkpoint = checkpoint
+    naming = checkpoint.format == .gguf ? .gguf : .huggingFace
+    do {
+      var family = try Self.family(checkpoint)
+      let assignment = try TensorAssignment(checkpoint, &family, naming)
+      self.family = family
+      records = assignment.records
+      places = assignment.places
+      notes = checkpoint.notes + assignment.notes
+      obstacle = nil
+    } catch let error as ModelError where error.code == .unknownArchitecture {
+      family = nil
+      records = [:]
+      places = [:]
+      obstacle = error.inFile(checkpoint.path)
+      notes = checkpoint.notes + ["\(error.message); tensors are treated by name and shape"]
+    }
+  }
+
+  private static func family(_ checkpoint: Checkpoint) throws -> ModelFamily {
+    let config: ModelConfig
     switch checkpoint.format {
-    case .gguf:
-      naming = .gguf
-      config = try ModelConfig(metadata: checkpoint.metadata, checkpoint: checkpoint)
+    case .gguf: config = try ModelConfig(metadata: checkpoint.metadata, checkpoint: checkpoint)
     case .safetensors:
-      naming = .huggingFace
       guard let json = try checkpoint.json("config.json") else {
-        throw ModelError(.missing, "there is no config.json beside the tensors")
-      }
-      var read = try ModelConfig(huggingFace: json)
-      read.hasTiedEmbeddings = read.hasTiedEmbeddings || checkpoint["lm_head.weight"] == nil
-      config = read
-    }
-    guard let architecture = ArchitectureRegistry.find(ggufName: config.architecture) else {
-      throw ModelError(.unsupported, "the architecture \"\(config.architecture)\" is not known")
-    }
-    self.architecture = architecture
-    var notes = checkpoint.notes
-    (records, notes) = try Self.assign(
-      checkpoint, NameMap(architecture.names, naming: naming), config, notes)
-    self.notes = notes
-  }
-
-  /// Finds each tensor's role and checks that none is missing and all shapes fit the configuration.
-  private static func assign(
-    _ checkpoint: Checkpoint, _ map: NameMap, _ config: ModelConfig, _ oldNotes: [String]
-  ) throws(ModelError) -> ([TensorID: TensorRecord], [String]) {
-    var records: [TensorID: TensorRecord] = [:]
-    var notes = oldNotes
-    for record in checkpoint.tensors where !isDerived(record.name) {
-      guard let id = map.id(of: record.name), (id.block ?? 0) < config.blockCount else {
         throw ModelError(
-          .unsupported,
-          "the tensor \(record.name) is not one of architecture \(config.architecture)")
+          .unknownArchitecture,
+          "there is no config.json beside the tensors, so that the architecture is not known")
       }
-      if id.role == .output, config.hasTiedEmbeddings {
-        notes.append("\(record.name) is ignored: the configuration ties it to the embeddings")
-        continue
-      }
-      guard records.updateValue(record, forKey: id) == nil else {
-        throw ModelError(.malformed, "the tensor \(record.name) stands twice under two names")
-      }
+      config = try ModelConfig(huggingFace: json)
     }
-    for id in requiredTensors(config) {
-      guard let record = records[id] else {
-        throw ModelError(.missing, "the tensor \(map.name(of: id) ?? "\(id)") is missing")
-      }
-      let expected = expectedShape(id, config)
-      guard record.shape == expected else {
-        throw ModelError(
-          .malformed,
-          "the tensor \(record.name) has shape \(record.shape), the configuration says \(expected)")
-      }
+    guard
+      let architecture = ArchitectureRegistry.find(
+        ggufName: config.architecture, hasExperts: config.expertCount > 0)
+    else {
+      throw ModelError(
+        .malformed,
+        "\(config.expertCount) experts do not fit the architecture \(config.architecture)")
     }
-    for (id, record) in records where id.part == .bias {
-      let rows = expectedShape(TensorID(id.role, block: id.block), config).first ?? 0
-      guard record.shape == [rows] else {
-        throw ModelError(
-          .malformed, "the tensor \(record.name) has shape \(record.shape), not [\(rows)]")
-      }
-    }
-    return (records, notes)
+    return ModelFamily(architecture: architecture, config: config)
   }
 
-  /// Tensors that other keys determine.
-  private static func isDerived(_ name: String) -> Bool {
-    name == "rope_freqs.weight" || name.hasSuffix("rotary_emb.inv_freq")
+  /// The architecture and its numbers.
+  ///
+  /// - Throws: ``ModelError/Code/unknownArchitecture``, saying which Nibble knows.
+  func requireFamily() throws(ModelError) -> ModelFamily {
+    if let family { return family }
+    throw obstacle ?? ModelError(.unknownArchitecture, "the architecture is not known")
   }
 
-  private static func requiredTensors(_ config: ModelConfig) -> [TensorID] {
-    var ids = [TensorID(.tokenEmbedding), TensorID(.outputNorm)]
-    if !config.hasTiedEmbeddings { ids.append(TensorID(.output)) }
-    let roles: [TensorRole] = [
-      .attentionNorm, .query, .key, .value, .attentionOutput, .feedForwardNorm, .gate, .up, .down,
-    ]
-    for block in 0..<config.blockCount {
-      ids += roles.map { TensorID($0, block: block) }
-    }
-    return ids
-  }
+  /// The model's numbers.
+  ///
+  /// - Throws: ``ModelError/Code/unknownArchitecture``, saying which Nibble knows.
+  public func requireConfig() throws(ModelError) -> ModelConfig { try requireFamily().config }
 
-  private static func expectedShape(_ id: TensorID, _ config: ModelConfig) -> [Int] {
-    switch id.role {
-    case .tokenEmbedding, .output: [config.vocabularyCount, config.hiddenCount]
-    case .outputNorm, .attentionNorm, .feedForwardNorm: [config.hiddenCount]
-    case .query: [config.queryFeatureCount, config.hiddenCount]
-    case .key, .value: [config.keyFeatureCount, config.hiddenCount]
-    case .attentionOutput: [config.hiddenCount, config.queryFeatureCount]
-    case .gate, .up: [config.feedForwardCount, config.hiddenCount]
-    case .down: [config.hiddenCount, config.feedForwardCount]
-    }
+  /// What each of the file's tensors does, by its name; a tensor that holds several has the place of the first.
+  public var ids: [String: TensorID] {
+    places.compactMapValues { ids in ids.first.map { ids.count > 1 ? $0.ofAllExperts : $0 } }
   }
 }

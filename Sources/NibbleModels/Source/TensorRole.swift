@@ -1,11 +1,46 @@
 /// What a tensor does in a transformer, independent of any file's naming.
 public enum TensorRole: String, CaseIterable, Sendable {
-  case tokenEmbedding, outputNorm, output
-  case attentionNorm, query, key, value, attentionOutput
-  case feedForwardNorm, gate, up, down
+  case tokenEmbedding, positionEmbedding, outputNorm, output
+  case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput
+  case postAttentionNorm
+  case feedForwardNorm, gate, up, gateUp, down, postFeedForwardNorm
+  case router, expertGate, expertUp, expertDown
+  /// A tensor of an architecture that Nibble does not know.
+  case unknown
+
+  /// Whether each expert of a block has one.
+  public var isExpert: Bool {
+    switch self {
+    case .expertGate, .expertUp, .expertDown: true
+    default: false
+    }
+  }
+
+  /// The shape of the tensor, `[output features, input features]` for layers, one expert's for those of experts.
+  func shape(_ config: ModelConfig) -> [Int] {
+    let hidden = config.hiddenCount
+    return switch self {
+    case .tokenEmbedding, .output: [config.vocabularyCount, hidden]
+    case .positionEmbedding: [config.contextCount, hidden]
+    case .outputNorm, .attentionNorm, .feedForwardNorm, .postAttentionNorm, .postFeedForwardNorm:
+      [hidden]
+    case .query: [config.queryFeatureCount, hidden]
+    case .key, .value: [config.keyFeatureCount, hidden]
+    case .queryKeyValue: [config.queryFeatureCount + 2 * config.keyFeatureCount, hidden]
+    case .queryNorm, .keyNorm: [config.headFeatureCount]
+    case .attentionOutput: [hidden, config.queryFeatureCount]
+    case .gate, .up: [config.feedForwardCount, hidden]
+    case .gateUp: [2 * config.feedForwardCount, hidden]
+    case .down: [hidden, config.feedForwardCount]
+    case .router: [config.expertCount, hidden]
+    case .expertGate, .expertUp: [config.expertFeedForwardCount, hidden]
+    case .expertDown: [hidden, config.expertFeedForwardCount]
+    case .unknown: []
+    }
+  }
 }
 
-/// One tensor of a model: its role, its block where it has one, and whether it is the weight or the bias.
+/// One tensor of a model: its role, its block and expert where it has them, and whether it is the weight or the bias.
 public struct TensorID: Hashable, Sendable {
   /// The two tensors that a layer may have.
   public enum Part: String, Sendable { case weight, bias }
@@ -13,28 +48,28 @@ public struct TensorID: Hashable, Sendable {
   public var role: TensorRole
   /// The block's index from 0; nil outside the blocks.
   public var block: Int?
+  /// The expert's index from 0; nil outside mixtures, and for all experts of a block together.
+  public var expert: Int?
   public var part: Part
+  /// The name in the file, for ``TensorRole/unknown``.
+  public var name: String?
 
-  public init(_ role: TensorRole, block: Int? = nil, part: Part = .weight) {
+  public init(
+    _ role: TensorRole, block: Int? = nil, expert: Int? = nil, part: Part = .weight,
+    name: String? = nil
+  ) {
     self.role = role
     self.block = block
+    self.expert = expert
     self.part = part
+    self.name = name
   }
-}
 
-/// How a role is spelled in each naming; `#` stands for the block's index.
-public struct RoleName: Sendable {
-  let role: TensorRole
-  let gguf: String
-  let huggingFace: String
-  /// Whether the two namings order the rows of each head differently (rotary pairs).
-  let hasRotaryRows: Bool
-
-  init(_ role: TensorRole, _ gguf: String, _ huggingFace: String, hasRotaryRows: Bool = false) {
-    self.role = role
-    self.gguf = gguf
-    self.huggingFace = huggingFace
-    self.hasRotaryRows = hasRotaryRows
+  /// The tensor of all experts together.
+  public var ofAllExperts: TensorID {
+    var id = self
+    id.expert = nil
+    return id
   }
 }
 
@@ -45,46 +80,3 @@ public enum TensorNaming: Sendable {
   /// `model.layers.0.self_attn.q_proj.weight`
   case huggingFace
 }
-
-/// Translates tensor names to roles and back for one architecture.
-struct NameMap: Sendable {
-  private let naming: TensorNaming
-  private var roles: [String: TensorRole] = [:]
-  private var patterns: [TensorRole: String] = [:]
-
-  init(_ names: [RoleName], naming: TensorNaming) {
-    self.naming = naming
-    for name in names {
-      let pattern = naming == .gguf ? name.gguf : name.huggingFace
-      roles[pattern] = name.role
-      patterns[name.role] = pattern
-    }
-  }
-
-  /// The name of a tensor, or nil when the architecture has no such role.
-  func name(of id: TensorID) -> String? {
-    guard let pattern = patterns[id.role] else { return nil }
-    let parts = pattern.split(separator: ".").map { part in
-      part == "#" ? String(id.block ?? 0) : String(part)
-    }
-    return (parts + [id.part.rawValue]).joined(separator: ".")
-  }
-
-  /// The tensor that `name` spells, or nil when it spells none.
-  func id(of name: String) -> TensorID? {
-    var parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard let last = parts.popLast(), let part = TensorID.Part(rawValue: last) else { return nil }
-    var block: Int?
-    if let index = parts.firstIndex(where: { !$0.isEmpty && $0.utf8.allSatisfy(isDigit) }) {
-      guard let value = Int(parts[index]), String(value) == parts[index] else { return nil }
-      block = value
-      parts[index] = "#"
-    }
-    let pattern = parts.joined(separator: ".")
-    guard let role = roles[pattern] ?? (naming == .huggingFace ? roles["model." + pattern] : nil)
-    else { return nil }
-    return TensorID(role, block: block, part: part)
-  }
-}
-
-private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -45,6 +45,7 @@ public struct ConvertJob: Sendable {
         replacing: replacesOutput)
     }
     let model = try ModelSource.open(source)
+    if format == .gguf, model.naming != .gguf { _ = try model.requireConfig() }
     let tasks = tasks(model)
     var notes = model.notes + notes(tasks)
     if isSingleFile, format == .safetensors {
@@ -80,7 +81,7 @@ public struct ConvertJob: Sendable {
     let tasks =
       model.mapped(to: naming).map { tensor in
         let type = type(tensor, in: model)
-        return TensorTask(tensor, type: type, reason: reason(tensor.record.type, type))
+        return TensorTask(tensor, type: type, reason: reason(tensor.type, type))
       }
       + model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
     guard format == .gguf else { return tasks }
@@ -88,11 +89,10 @@ public struct ConvertJob: Sendable {
   }
 
   private func type(_ tensor: MappedTensor, in model: ModelSource) -> StoredType {
-    let source = tensor.record.type
+    let source = tensor.type
     if format == .gguf {
       let kept = keptType(tensor, in: model)
-      let isMatrix = tensor.shape.count > 1 && !tensor.name.holds("norm.weight")
-      if isMatrix, let floatType { return StoredType(floatType) }
+      if !isSmall(tensor), let floatType { return StoredType(floatType) }
       if case .scheme = kept { return .plain(.float16) }
       return kept
     }

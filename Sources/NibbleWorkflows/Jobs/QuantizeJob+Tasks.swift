@@ -5,23 +5,28 @@ internal import NibbleTensors
 
 extension QuantizeJob {
   /// Every tensor of the output with its type; in GGUF files in the order in which llama-quantize writes them.
-  func tasks(_ model: ModelSource) throws(RecipeError) -> [TensorTask] {
+  ///
+  /// - Throws: ``RecipeError`` for types that cannot be stored, and `ModelError` when a GGUF file is asked for of a folder
+  ///   whose architecture is not known.
+  func tasks(_ model: ModelSource) throws -> [TensorTask] {
+    if chosenFormat == .gguf, model.naming != .gguf { _ = try model.requireConfig() }
     let naming: TensorNaming = chosenFormat == .gguf ? .gguf : .huggingFace
     let folderNames = Dictionary(
-      model.mapped(to: .huggingFace).map { ($0.id, $0.name) },
+      model.mapped(to: .huggingFace).map { ($0.id.ofAllExperts, $0.name) },
       uniquingKeysWith: { first, _ in first })
     let named = model.mapped(to: .gguf)
     let decisions = try selection.decide(
       named.map { tensor in
         SelectableTensor(
-          name: tensor.name, folderName: folderNames[tensor.id] ?? "", shape: tensor.shape,
-          keptType: chosenFormat == .gguf ? keptType(tensor, in: model) : tensor.record.type)
+          name: tensor.name, folderName: folderNames[tensor.id.ofAllExperts] ?? "",
+          shape: tensor.shape,
+          keptType: chosenFormat == .gguf ? keptType(tensor, in: model) : tensor.type)
       }, MixFacts(model))
     let decided = Dictionary(
-      zip(named.map(\.id), decisions), uniquingKeysWith: { first, _ in first })
+      zip(named.map(\.id.ofAllExperts), decisions), uniquingKeysWith: { first, _ in first })
     var tasks: [TensorTask] = []
     for tensor in model.mapped(to: naming) {
-      guard let decision = decided[tensor.id] else { continue }
+      guard let decision = decided[tensor.id.ofAllExperts] else { continue }
       tasks.append(try task(tensor, decision))
     }
     tasks += model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
@@ -33,7 +38,7 @@ extension QuantizeJob {
   ) throws(RecipeError) -> TensorTask {
     let type = try storable(decision.type, tensor.name)
     var reason = decision.reason
-    if type == tensor.record.type, type.isQuantized {
+    if type == tensor.type, type.isQuantized {
       reason = ["already \(type.name): copied", reason].compactMap { $0 }.joined(separator: "; ")
     }
     var task = TensorTask(tensor, type: type, reason: reason)
@@ -99,20 +104,43 @@ extension StoredType {
 /// The type in GGUF files of a tensor that is not quantized: the source's own, but F32 where converters make it of small
 /// tensors.
 func keptType(_ tensor: MappedTensor, in model: ModelSource) -> StoredType {
-  let type = tensor.record.type
+  let type = tensor.type
   guard model.checkpoint.format != .gguf else { return type }
   let isFloat = type == .plain(.float16) || type == .plain(.bfloat16)
-  let isSmall = tensor.shape.count < 2 || tensor.name.holds("norm.weight")
-  return isFloat && isSmall || type.ggmlType == nil && !type.isQuantized ? .plain(.float32) : type
+  return isFloat && isSmall(tensor) || type.ggmlType == nil && !type.isQuantized
+    ? .plain(.float32) : type
+}
+
+/// Whether converters write the tensor in F32, whatever the type of the matrices.
+func isSmall(_ tensor: MappedTensor) -> Bool {
+  tensor.shape.count < 2 || tensor.name.holds("norm.weight")
+    || [.router, .positionEmbedding].contains(tensor.id.role)
 }
 
 extension MixFacts {
+  /// What the model's configuration tells; for architectures that are not known, what keys and names tell.
   init(_ model: ModelSource) {
-    let config = model.config
+    guard let config = model.config else {
+      self.init(model.checkpoint)
+      return
+    }
     self.init(
       architecture: config.architecture, blockCount: config.blockCount,
       headCount: config.headCount, keyValueHeadCount: config.keyValueHeadCount,
       expertCount: config.expertCount, hasTiedEmbeddings: config.hasTiedEmbeddings)
+  }
+
+  private init(_ checkpoint: Checkpoint) {
+    let architecture = checkpoint.metadata["general.architecture"]?.string ?? ""
+    func count(_ key: String) -> Int {
+      max(0, checkpoint.metadata["\(architecture).\(key)"]?.integer ?? 0)
+    }
+    let blocks = checkpoint.tensors.compactMap { blockIndex(of: $0.name) }
+    self.init(
+      architecture: architecture, blockCount: (blocks.max() ?? -1) + 1,
+      headCount: count("attention.head_count"),
+      keyValueHeadCount: count("attention.head_count_kv"), expertCount: count("expert_count"),
+      hasTiedEmbeddings: !checkpoint.tensors.contains { isOutputMatrix($0.name) })
   }
 }
 

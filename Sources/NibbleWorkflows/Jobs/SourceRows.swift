@@ -15,8 +15,8 @@ extension TensorTask {
       let first = rows.lowerBound * columnCount
       for index in values.indices { values[index] = floats[first + index] }
       return values
-    case .stored(let record, let order):
-      return try StoredRows(record, order, columnCount: columnCount).values(rows, scratch)
+    case .stored(let origin):
+      return try StoredRows(origin, columnCount: columnCount).values(rows, scratch)
     }
   }
 
@@ -27,19 +27,19 @@ extension TensorTask {
     _ rows: Range<Int>, _ scratch: Scratch,
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    guard case .stored(let record, let order) = origin else { return }
-    try StoredRows(record, order, columnCount: columnCount).withBytes(rows, scratch, body)
+    guard case .stored(let origin) = origin else { return }
+    try StoredRows(origin, columnCount: columnCount).withBytes(rows, scratch, body)
   }
 
   /// Lets the system drop the source's pages of `rows`, where they stand together.
   func releaseSource(_ rows: Range<Int>) {
-    guard case .stored(let record, let order) = origin else { return }
-    StoredRows(record, order, columnCount: columnCount).release(rows)
+    guard case .stored(let origin) = origin else { return }
+    StoredRows(origin, columnCount: columnCount).release(rows)
   }
 
   /// Lets the system drop all of the source's pages.
   func releaseSource() {
-    if case .stored(let record, _) = origin { record.releasePages() }
+    if case .stored(let origin) = origin { origin.releasePages() }
   }
 
   /// Checks that `values`, the output's rows from `firstRow` on, hold neither NaN nor infinity.
@@ -50,18 +50,17 @@ extension TensorTask {
   ) throws(CheckpointError) {
     guard let index = firstNonFinite(values) else { return }
     let (row, column) = index.quotientAndRemainder(dividingBy: columnCount)
-    var name = self.name
-    var sourceRow = firstRow + row
-    if case .stored(let record, let order) = origin {
-      name = record.name
-      sourceRow = order.sourceRow(sourceRow)
+    var place = (name: name, row: firstRow + row, column: column)
+    if case .stored(let origin) = origin {
+      place = StoredRows(origin, columnCount: columnCount).place(
+        row: firstRow + row, column: column)
     }
     let kind = values[index].isNaN ? "NaN" : "infinity"
-    let place =
+    let position =
       shape.count < 2
-      ? "at element \(columnCount == 1 ? sourceRow : column)"
-      : "at row \(sourceRow), column \(column)"
-    throw CheckpointError(.invalidValue, "holds \(kind) \(place)", tensor: name)
+      ? "at element \(columnCount == 1 ? place.row : place.column)"
+      : "at row \(place.row), column \(place.column)"
+    throw CheckpointError(.invalidValue, "holds \(kind) \(position)", tensor: place.name)
   }
 }
 

@@ -7,8 +7,8 @@ internal import NibbleTensors
 struct TensorTask: Sendable {
   /// Where the values come from.
   enum Origin: Sendable {
-    /// A tensor of the source, its rows in the order that the output needs.
-    case stored(TensorRecord, RowOrder)
+    /// A tensor of the source as the output needs it.
+    case stored(TensorOrigin)
     case generated([Float])
   }
 
@@ -26,8 +26,13 @@ struct TensorTask: Sendable {
 
   init(_ tensor: MappedTensor, type: StoredType, reason: String?) {
     name = tensor.name
-    shape = tensor.shape
-    origin = .stored(tensor.record, tensor.rowOrder)
+    if case .plain = type, tensor.isTransposedWhenPlain {
+      shape = tensor.shape.reversed()
+      origin = .stored(tensor.origin.transposed)
+    } else {
+      shape = tensor.shape
+      origin = .stored(tensor.origin)
+    }
     self.type = type
     self.reason = reason
   }
@@ -42,7 +47,7 @@ struct TensorTask: Sendable {
 
   /// How the source stores the values.
   var sourceType: StoredType {
-    if case .stored(let record, _) = origin { record.type } else { .plain(.float32) }
+    if case .stored(let origin) = origin { origin.type } else { .plain(.float32) }
   }
 
   var plan: TensorPlan { TensorPlan(name: name, shape: shape, type: type) }

@@ -57,7 +57,9 @@ struct TensorTransfer {
         return hash
       }
     }
-    if case .stored(let record, .same) = task.origin, case .scheme(let scheme) = task.type {
+    if case .stored(let origin) = task.origin, case .scheme(let scheme) = task.type,
+      origin.order == .same, let record = origin.records.first, origin.records.count == 1
+    {
       return try write(task.pieces(of: record, scheme, chunk.rows), chunk, to: writer)
     }
     try task.withSourceBytes(chunk.rows, scratch) { (bytes) throws(CheckpointError) in
@@ -84,7 +86,7 @@ extension TensorTransfer {
 extension TensorTask {
   /// Whether the output holds the source's bytes as they are.
   var isCopy: Bool {
-    if case .stored = origin { type == sourceType } else { false }
+    if case .stored(let origin) = origin { type == sourceType && origin.keepsBytes } else { false }
   }
 }
 

@@ -123,15 +123,15 @@ struct TensorPairing {
           "\(tensor.name) has shape \(tensor.shape), the reference's is \(original.shape)")
         continue
       }
-      guard RowCodec.canDecode(tensor.record.type), RowCodec.canDecode(original.record.type) else {
-        failures.append("\(tensor.name) cannot be decoded from \(tensor.record.type.name)")
+      guard RowCodec.canDecode(tensor.type), RowCodec.canDecode(original.type) else {
+        failures.append("\(tensor.name) cannot be decoded from \(tensor.type.name)")
         continue
       }
       let pair = Pair(
-        judged: TensorTask(tensor, type: tensor.record.type, reason: nil),
-        reference: TensorTask(original, type: original.record.type, reason: nil))
+        judged: TensorTask(tensor, type: tensor.type, reason: nil),
+        reference: TensorTask(original, type: original.type, reason: nil))
       guard pair.judged.columnCount == pair.reference.columnCount else {
-        failures.append("\(tensor.name) is a vector of \(tensor.record.type.name) blocks")
+        failures.append("\(tensor.name) is a vector of \(tensor.type.name) blocks")
         continue
       }
       pairs.append(pair)

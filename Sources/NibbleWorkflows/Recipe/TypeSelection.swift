@@ -118,8 +118,8 @@ extension TypeSelection {
     _ valueIndices: [String: Int]
   ) -> TypeDecision {
     let name = tensor.name
-    let isEmbedding = name == "token_embd.weight"
-    let isOutput = name == "output.weight" || isEmbedding && rules.facts.hasTiedEmbeddings
+    let isEmbedding = isTokenEmbedding(name)
+    let isOutput = isOutputMatrix(name) || isEmbedding && rules.facts.hasTiedEmbeddings
     if let override = exceptions.override(tensor) {
       return TypeDecision(type: override.type, reason: "override '\(override.pattern)'")
     }

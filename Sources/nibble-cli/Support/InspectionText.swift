@@ -23,6 +23,8 @@ extension ModelInspection {
           + "(\(config.keyValueHeadCount) for keys and values), "
           + "feed-forward \(config.feedForwardCount), vocabulary \(config.vocabularyCount), "
           + "context \(config.contextCount)"
+          + (config.expertCount > 0
+            ? ", \(config.usedExpertCount) of \(config.expertCount) experts" : "")
           + (config.hasTiedEmbeddings ? ", head tied to the embeddings" : ""))
     }
     return lines.joined(separator: "\n")

@@ -1,0 +1,59 @@
+internal import NibbleCheckpoints
+
+// Windows over some of the blocks, as configurations spell them.
+
+extension HuggingFaceConfig {
+  /// Reads Qwen's windows: off unless `use_sliding_window`, and then over `layer_types` or the layers from
+  /// `max_window_layers` on.
+  func readWindows(into config: inout ModelConfig) throws(ModelError) {
+    guard json["use_sliding_window"]?.bool == true,
+      let window = try count("sliding_window"), window > 0
+    else { return }
+    let first = try count("max_window_layers") ?? 28
+    config.slidingWindow = window
+    config.windowedBlocks =
+      try windowedBlocks() ?? (0..<min(config.blockCount, 10_000)).map { $0 >= first }
+  }
+}
+
+extension GGUFConfig {
+  /// Reads the window, and over which blocks it holds; `usual` tells of files that do not say it.
+  func readWindows(
+    into config: inout ModelConfig, usual: (Int) -> Bool
+  ) throws(ModelError) {
+    let window = try count("attention.sliding_window")
+    config.slidingWindow = window == 0 ? nil : window
+    guard config.slidingWindow != nil else { return }
+    let pattern = metadata["\(prefix).attention.sliding_window_pattern"]
+    if case .array(_, let values)? = pattern {
+      config.windowedBlocks = values.map { $0.bool ?? ($0.integer == 1) }
+    } else if let period = pattern?.integer {
+      let last = period - 1
+      config.windowedBlocks = (0..<min(config.blockCount, 10_000)).map {
+        period <= 0 || $0 % period < last
+      }
+    } else {
+      config.windowedBlocks = (0..<min(config.blockCount, 10_000)).map(usual)
+    }
+  }
+}
+
+extension ModelConfig {
+  /// Writes Qwen's windows.
+  func writeWindows(to json: inout JSONObject) {
+    guard let slidingWindow else { return }
+    json["use_sliding_window"] = true
+    json["sliding_window"] = .integer(Int64(slidingWindow))
+    json["max_window_layers"] = .integer(
+      Int64(windowedBlocks.firstIndex(of: true) ?? blockCount))
+    json["layer_types"] = layerTypesJSON
+  }
+
+  /// Writes the window, and over which blocks it holds.
+  func writeWindows(to metadata: inout Metadata) {
+    guard let slidingWindow else { return }
+    metadata["\(architecture).attention.sliding_window"] = .uint32(UInt32(clamping: slidingWindow))
+    metadata["\(architecture).attention.sliding_window_pattern"] = .array(
+      element: .bool, (0..<blockCount).map { .bool(window(ofBlock: $0) != nil) })
+  }
+}

@@ -1,0 +1,31 @@
+internal import NibbleTensors
+
+/// Which tokens go through which expert of a mixture, and with what weight.
+struct ExpertRoutes {
+  /// A token on its way through an expert.
+  struct Step {
+    var token: Int
+    var weight: Float
+  }
+
+  /// For each expert, its tokens in order.
+  private(set) var experts: [[Step]]
+
+  /// - Parameters:
+  ///   - scores: the router's scores, `[tokens, experts]`.
+  ///   - usedCount: experts of each token, the best first; of equals, the one with the lower index.
+  ///   - isNormalized: whether each token's weights are divided by their sum.
+  init(_ scores: Activations, usedCount: Int, isNormalized: Bool) {
+    let expertCount = scores.columnCount
+    experts = [[Step]](repeating: [], count: expertCount)
+    for token in 0..<scores.rowCount {
+      let row = scores.row(token)
+      VectorKernels.softmax(row, count: expertCount)
+      let best = (0..<expertCount).sorted { (row[$1], $0) < (row[$0], $1) }.prefix(usedCount)
+      let sum = isNormalized ? best.reduce(Float(0)) { $0 + row[$1] } : 1
+      for expert in best {
+        experts[expert].append(Step(token: token, weight: row[expert] / sum))
+      }
+    }
+  }
+}

@@ -42,7 +42,8 @@ private struct RopeReader {
       return .llama3(
         factor: try number("factor", or: 8), lowFactor: try number("low_freq_factor", or: 1),
         highFactor: try number("high_freq_factor", or: 4),
-        originalContext: try number("original_max_position_embeddings", or: 8192))
+        originalContext: min(
+          try number("original_max_position_embeddings", or: 8192), Float(1 << 30)))
     case "yarn": return .yarn(try yarn())
     case "longrope", "su": return .longRope(try longRope())
     default:

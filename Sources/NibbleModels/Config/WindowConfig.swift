@@ -25,8 +25,8 @@ extension GGUFConfig {
     config.slidingWindow = window == 0 ? nil : window
     guard config.slidingWindow != nil else { return }
     let pattern = metadata["\(prefix).attention.sliding_window_pattern"]
-    if case .array(_, let values)? = pattern {
-      config.windowedBlocks = values.map { $0.bool ?? ($0.integer == 1) }
+    if let flags = pattern?.flags {
+      config.windowedBlocks = flags
     } else if let period = pattern?.integer {
       let last = period - 1
       config.windowedBlocks = (0..<min(config.blockCount, 10_000)).map {
@@ -34,6 +34,18 @@ extension GGUFConfig {
       }
     } else {
       config.windowedBlocks = (0..<min(config.blockCount, 10_000)).map(usual)
+    }
+  }
+}
+
+extension MetadataValue {
+  /// The elements of an array of truth values or whole numbers.
+  fileprivate var flags: [Bool]? {
+    switch self {
+    case .array(_, let values): values.map { $0.bool ?? ($0.integer != 0) }
+    case .int32s(let values): values.map { $0 != 0 }
+    case .uint32s(let values): values.map { $0 != 0 }
+    default: nil
     }
   }
 }

@@ -9,27 +9,33 @@ struct ModelFamily: Sendable {
     return id.part == .weight || difference == .rotaryRows ? difference : .none
   }
 
-  /// The tensors that the model must have.
-  var requiredTensors: [TensorID] {
-    architecture.names.flatMap { name -> [TensorID] in
-      if name.role == .output, config.hasTiedEmbeddings { return [] }
-      let parts: [TensorID.Part] = name.needsBias ? [.weight, .bias] : [.weight]
-      return parts.flatMap { part in
-        places(of: name).map { TensorID(name.role, block: $0.block, expert: $0.expert, part: part) }
+  /// The first tensor that the model must have and that is not there; nil when all are.
+  ///
+  /// It stops at the first, since a configuration may claim any number of blocks and experts.
+  func firstMissing(isThere: (TensorID) -> Bool) -> TensorID? {
+    for name in architecture.names {
+      if name.role == .output, config.hasTiedEmbeddings { continue }
+      for part in name.needsBias ? [TensorID.Part.weight, .bias] : [.weight] {
+        if let id = firstMissing(name, part, isThere) { return id }
       }
     }
+    return nil
   }
 
-  /// The blocks and experts that have a tensor.
-  private func places(of name: RoleName) -> [(block: Int?, expert: Int?)] {
-    guard name.gguf.hasPrefix("blk.") else { return [(nil, nil)] }
-    return (0..<config.blockCount).flatMap { block -> [(block: Int?, expert: Int?)] in
-      switch (name.presence, config.hasExperts(inBlock: block)) {
-      case (.withExperts, false), (.withoutExperts, true): return []
-      case (.all, _), (.withExperts, true), (.withoutExperts, false): break
-      }
-      guard name.role.isExpert else { return [(block, nil)] }
-      return (0..<config.expertCount).map { (block, $0) }
+  private func firstMissing(
+    _ name: RoleName, _ part: TensorID.Part, _ isThere: (TensorID) -> Bool
+  ) -> TensorID? {
+    guard name.gguf.hasPrefix("blk.") else {
+      let id = TensorID(name.role, part: part)
+      return isThere(id) ? nil : id
     }
+    for block in 0..<config.blockCount where name.isPresent(config.hasExperts(inBlock: block)) {
+      for expert in 0..<(name.role.isExpert ? config.expertCount : 1) {
+        let id = TensorID(
+          name.role, block: block, expert: name.role.isExpert ? expert : nil, part: part)
+        if !isThere(id) { return id }
+      }
+    }
+    return nil
   }
 }

@@ -52,6 +52,11 @@ struct RoleName: Sendable {
     self.aliases = aliases
   }
 
+  /// Whether a block that mixes experts, or one that does not, has the tensor.
+  func isPresent(_ mixesExperts: Bool) -> Bool {
+    presence == .all || (presence == .withExperts) == mixesExperts
+  }
+
   func pattern(_ naming: TensorNaming) -> String { naming == .gguf ? gguf : huggingFace }
 }
 

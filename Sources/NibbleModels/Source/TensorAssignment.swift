@@ -24,7 +24,7 @@ struct TensorAssignment {
       notes.append("\(name) is ignored: the configuration ties it to the embeddings")
       records[TensorID(.output)] = nil
     }
-    for id in family.requiredTensors where records[id] == nil {
+    if let id = family.firstMissing(isThere: { records[$0] != nil }) {
       throw ModelError(.missing, "the tensor \(map.name(of: id) ?? "\(id)") is missing")
     }
     for (id, record) in records { try requireShape(id, record, family, naming) }

@@ -8,7 +8,7 @@ struct NibbleCommand: AsyncParsableCommand {
     subcommands: [
       PullCommand.self, QuantizeCommand.self, ConvertCommand.self, VerifyCommand.self,
       EvaluateCommand.self, InspectCommand.self, CompareCommand.self, GenerateCommand.self,
-      ChatCommand.self, BenchCommand.self, ExplainCommand.self,
+      ChatCommand.self, TokenizeCommand.self, BenchCommand.self, ExplainCommand.self,
     ])
 
   static func main() async { await runAndExit() }

@@ -7,14 +7,8 @@ extension ModelSource {
     switch naming {
     case .gguf: return try TokenizerDefinition(metadata: checkpoint.metadata)
     case .huggingFace:
-      guard let tokenizer = try checkpoint.json("tokenizer.json") else {
-        throw ModelError(.missing, "there is no tokenizer.json beside the tensors")
-      }
-      var definition = try TokenizerDefinition(
-        tokenizerJSON: tokenizer, tokenizerConfig: try checkpoint.json("tokenizer_config.json"),
-        modelConfig: try checkpoint.json("config.json"),
-        vocabularySize: try requireConfig().vocabularyCount,
-        chatTemplate: try checkpoint.text("chat_template.jinja"))
+      var definition = try TokenizerFolder(checkpoint.path)
+        .definition(vocabularySize: try requireConfig().vocabularyCount)
       for id in try generationEndTokens() where !definition.endTokenIDs.contains(id) {
         definition.endTokenIDs.append(id)
       }
@@ -57,6 +51,8 @@ extension ModelSource {
         if let text = try checkpoint.text(name) { files[name] = Array(text.utf8) }
       }
       if let config = try textConfig() { files["config.json"] = bytes(config) }
+      let folder = TokenizerFolder(checkpoint.path)
+      for name in TokenizerFolder.fileNames { files[name] = try folder.bytes(name) }
       return files
     }
     let definition = try tokenizerDefinition()
@@ -85,8 +81,5 @@ extension ModelSource {
 
   private func bytes(_ json: JSONValue) -> [UInt8] { Array((json.text(.indented(2)) + "\n").utf8) }
 
-  private static let companionNames = [
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "chat_template.jinja",
-  ]
+  private static let companionNames = ["config.json", "generation_config.json"]
 }

@@ -25,7 +25,8 @@ struct AddedTokenMatcher: Sendable {
   /// Prepares the search for `tokens`, whose text `normalize` changes first.
   init(_ tokens: [AddedToken], normalize: ([UInt8]) -> [UInt8] = { $0 }) {
     for token in tokens {
-      let bytes = normalize(Array(token.content.utf8))
+      let content = Array(token.content.utf8)
+      let bytes = token.isVerbatim ? content : normalize(content)
       if !bytes.isEmpty { insert(bytes, token) }
     }
   }

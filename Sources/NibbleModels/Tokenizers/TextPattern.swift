@@ -11,7 +11,11 @@ struct PatternFinder: Sendable {
   private enum Search: Sendable {
     case literal([UInt8])
     case regex(NSRegularExpression)
+    case extraSpaces
   }
+  /// Spaces at both ends of a text, behind it also their marks, and all but one of each run.
+  static let extraSpacesText = #"\A +|[ ▁]+\z| +(?= )"#
+
   private let search: Search
 
   /// - Parameters:
@@ -24,6 +28,7 @@ struct PatternFinder: Sendable {
     case .literal(let text):
       guard !text.isEmpty else { throw .tokenizer(key, "an empty pattern") }
       search = .literal(Array(text.utf8))
+    case .regex(Self.extraSpacesText): search = .extraSpaces
     case .regex(let text):
       guard text.utf8.count <= 8192 else {
         throw .tokenizer(key, "a regular expression longer than 8192 bytes")
@@ -65,7 +70,7 @@ struct PatternFinder: Sendable {
   func growth(replacing content: [UInt8]) -> Int {
     switch search {
     case .literal(let pattern): max(1, (content.count + pattern.count - 1) / pattern.count)
-    case .regex: content.count + 1
+    case .regex, .extraSpaces: content.count + 1
     }
   }
 
@@ -87,7 +92,42 @@ struct PatternFinder: Sendable {
       return matches
     case .regex(let regex):
       return Self.matches(regex, bytes, range)
+    case .extraSpaces:
+      return Self.extraSpaces(bytes, range)
     }
+  }
+
+  private static func extraSpaces(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [Range<Int>] {
+    var matches: [Range<Int>] = []
+    var place = range.lowerBound
+    let limit = spacesStart(bytes, range)
+    while place < limit {
+      let start = place
+      while place < limit, bytes[place] == 0x20 { place += 1 }
+      let end = start == range.lowerBound ? place : place - 1
+      if start < end { matches.append(start..<end) }
+      place = max(place, start + 1)
+    }
+    if limit < range.upperBound { matches.append(limit..<range.upperBound) }
+    return matches
+  }
+
+  /// Where the spaces and marks at the end of `range` begin.
+  private static func spacesStart(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Int {
+    let mark = Array(TokenizerDefinition.spaceMark.utf8)
+    var place = range.upperBound
+    while place > range.lowerBound {
+      if bytes[place - 1] == 0x20 {
+        place -= 1
+      } else if place - range.lowerBound >= mark.count,
+        bytes.contains(mark, at: place - mark.count, before: place)
+      {
+        place -= mark.count
+      } else {
+        break
+      }
+    }
+    return place
   }
 
   private static func matches(

@@ -4,7 +4,7 @@ struct TokenEncoder: Sendable {
   private let normalizedMatcher: AddedTokenMatcher
   private let normalizers: NormalizerChain
   private let preTokenizers: PreTokenizerChain
-  private let model: BytePairModel
+  private let model: TokenModel
   /// The character that stands for a space, where no merge crosses from another character to it: cutting there
   /// changes no token and makes short pieces of a long text.
   private let wordMark: [UInt8]?
@@ -13,7 +13,7 @@ struct TokenEncoder: Sendable {
     let normalizers = try NormalizerChain(definition.normalizers)
     self.normalizers = normalizers
     preTokenizers = try PreTokenizerChain(definition.preTokenizers)
-    model = BytePairModel(definition)
+    model = TokenModel(definition)
     wordMark = Self.wordMark(of: definition)
     rawMatcher = AddedTokenMatcher(definition.addedTokens.filter { !$0.isNormalized })
     normalizedMatcher = AddedTokenMatcher(
@@ -48,7 +48,7 @@ struct TokenEncoder: Sendable {
   }
 
   private struct State {
-    var merger = PairMerger()
+    var scratch = TokenModel.Scratch()
     var cache = WordCache()
   }
 
@@ -62,19 +62,21 @@ struct TokenEncoder: Sendable {
     let span = text.bytes.span
     for piece in text.pieces {
       guard piece.count <= WordCache.longestPiece else {
-        model.encode(span, piece, with: &state.merger, into: &tokens)
+        model.encode(span, piece, with: &state.scratch, into: &tokens)
         continue
       }
       let hash = span.hash(piece)
       if state.cache.append(span, piece, hash: hash, to: &tokens) { continue }
       let start = tokens.count
-      model.encode(span, piece, with: &state.merger, into: &tokens)
+      model.encode(span, piece, with: &state.scratch, into: &tokens)
       state.cache.insert(span, piece, hash: hash, tokens: tokens[start...])
     }
   }
 
   private static func wordMark(of definition: TokenizerDefinition) -> [UInt8]? {
-    guard !definition.isByteLevel, !definition.ignoresMerges else { return nil }
+    guard !definition.isByteLevel, !definition.ignoresMerges, definition.unigram == nil else {
+      return nil
+    }
     let mark = TokenizerDefinition.spaceMark
     let scalar: Unicode.Scalar? = mark.unicodeScalars.first
     guard definition.tokens.contains(where: { $0 == mark }) else { return nil }

@@ -43,4 +43,6 @@ struct AddedToken: Hashable, Sendable {
   var isSingleWord = false
   /// Looked for in normalized text rather than in the text as it came.
   var isNormalized = false
+  /// Looked for in normalized text as it is spelled, itself not normalized; SentencePiece's user-defined pieces.
+  var isVerbatim = false
 }

@@ -14,6 +14,8 @@ public struct TokenizerDefinition: Sendable {
   var merges: [Merge] = []
   /// Which merge goes first, lower first; empty means their order.
   var mergePriorities: [UInt32] = []
+  /// The scores of a Unigram model, which has no merges; nil for byte-pair models.
+  var unigram: Unigram?
   var addedTokens: [AddedToken] = []
 
   var normalizers: [Normalizer] = []
@@ -54,6 +56,14 @@ public struct TokenizerDefinition: Sendable {
   /// Whether tokens spell bytes in the byte-level alphabet.
   var isByteLevel: Bool {
     if case .byteLevel = preTokenizers.last { true } else { false }
+  }
+
+  /// What a Unigram model is made of, beside its tokens.
+  struct Unigram: Sendable {
+    /// The score of each token, by id; tokens beyond the end are added ones.
+    var scores: [Double]
+    /// Whether sums are kept in single precision, as SentencePiece does, rather than in double.
+    var sumsInSinglePrecision = false
   }
 
   init() {}

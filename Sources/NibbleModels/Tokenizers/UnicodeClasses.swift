@@ -14,6 +14,11 @@ package struct UnicodeClasses: Sendable {
   /// General category P*, and the ASCII symbols.
   package static let punctuation: UInt8 = 16
 
+  /// What may stand in the upper-case part of a word: Lu, Lt, Lm, Lo, M*.
+  package static let upper: UInt8 = 32
+  /// What may stand in the lower-case part of a word: Ll, Lm, Lo, M*.
+  package static let lower: UInt8 = 64
+
   package static let shared = UnicodeClasses()
 
   private let pageIndexes: [UInt16]
@@ -43,7 +48,7 @@ package struct UnicodeClasses: Sendable {
     switch number {
     case 0x34..<0x4D, 0x4E..<0x9F, 0xAC..<0xD7, 0x170..<0x187, 0x200..<0x2A6, 0x2A7..<0x2B7,
       0x2B9..<0x2CE, 0x2CF..<0x2EB, 0x300..<0x313, 0x314..<0x323:
-      uniform = letter | word
+      uniform = letter | word | upper | lower
     case 0xD8..<0xF9, 0x400..<0xE00, 0xE02..<0x1100: uniform = 0
     default: break
     }
@@ -55,11 +60,12 @@ package struct UnicodeClasses: Sendable {
 
   private static func classes(of scalar: Unicode.Scalar) -> UInt8 {
     switch scalar.properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
-      letter | word
+    case .uppercaseLetter, .titlecaseLetter: letter | word | upper
+    case .lowercaseLetter: letter | word | lower
+    case .modifierLetter, .otherLetter: letter | word | upper | lower
     case .decimalNumber, .letterNumber: number | word
     case .otherNumber: number
-    case .nonspacingMark, .spacingMark, .enclosingMark: word
+    case .nonspacingMark, .spacingMark, .enclosingMark: word | upper | lower
     case .connectorPunctuation: punctuation | word
     case .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
       .finalPunctuation, .otherPunctuation:

@@ -12,11 +12,13 @@ extension TokenizerDefinition {
     switch model {
     case "gpt2": try setUpByteLevel(reader, index)
     case "llama": try setUpSentencePiece(reader, index)
+    case "t5": try setUpUnigram(reader)
+    case "gemma4": try setUpMarkedBytePairs(reader, index)
     default:
       throw ModelError(
         .unsupported, "tokenizer.ggml.model: \(quoted(model)) is not supported")
     }
-    try readRoles(reader, isSentencePiece: model == "llama")
+    try readRoles(reader, model)
     vocabularySize = tokens.count
     chatTemplate = metadata["tokenizer.chat_template"]?.string
     for name in metadata["tokenizer.chat_templates"]?.strings ?? [] {
@@ -110,23 +112,44 @@ extension TokenizerDefinition {
       tokens, scores: scores, isPart: { kinds[$0] == .normal || kinds[$0] == .userDefined })
   }
 
+  /// Byte-pair merges over text whose spaces are marks, with byte tokens for what they cannot spell: `gemma4`.
+  private mutating func setUpMarkedBytePairs(_ reader: TokenizerKeys, _ index: TokenIndex)
+    throws(ModelError)
+  {
+    normalizers = [.replace(.literal(" "), with: Self.spaceMark)]
+    preTokenizers = [.split(.regex("[^\\n]+|[\\n]+"), .isolated, inverts: false)]
+    decoders = [.replace(.literal(Self.spaceMark), with: " "), .byteFallback, .fuse]
+    (fusesUnknown, fallsBackToBytes, emitsUnknown) = (true, true, true)
+    for id in tokens.indices where TokenKind.byte(ofTokenText: tokens[id]) != nil {
+      kinds[id] = .byte
+      addedTokens.removeAll { $0.id == id }
+    }
+    guard let texts = try reader.texts("merges") else { throw reader.missing("merges") }
+    merges = try Self.merges(texts, index)
+  }
+
   private static func merges(_ texts: [String], _ index: TokenIndex) throws(ModelError) -> [Merge] {
     var reader = MergeReader(index, count: texts.count, key: "tokenizer.ggml.merges")
     for text in texts { try reader.add(text) }
     return reader.merges
   }
 
-  private mutating func readRoles(_ reader: TokenizerKeys, isSentencePiece: Bool)
-    throws(ModelError)
-  {
+  private mutating func readRoles(_ reader: TokenizerKeys, _ model: String) throws(ModelError) {
     let count = tokens.count
-    func id(_ role: String, _ missing: Int) throws(ModelError) -> Int? {
+    // The ids of the family's first models hold where a file leaves them out.
+    let missing: [String: Int] =
+      switch model {
+      case "llama": ["bos_token_id": 1, "eos_token_id": 2, "unknown_token_id": 0]
+      case "t5": ["eos_token_id": 1, "unknown_token_id": 2]
+      default: [:]
+      }
+    func id(_ role: String) throws(ModelError) -> Int? {
       if let id = try reader.id(role, below: count) { return id }
-      return isSentencePiece && !reader.has(role) && missing < count ? missing : nil
+      return reader.has(role) ? nil : missing[role].flatMap { $0 < count ? $0 : nil }
     }
-    beginTokenID = try id("bos_token_id", 1)
-    if let end = try id("eos_token_id", 2) { endTokenIDs.append(end) }
-    unknownTokenID = try id("unknown_token_id", 0)
+    beginTokenID = try id("bos_token_id")
+    if let end = try id("eos_token_id") { endTokenIDs.append(end) }
+    unknownTokenID = try id("unknown_token_id")
     padTokenID = try reader.id("padding_token_id", below: count)
     name("bos_token", beginTokenID)
     name("eos_token", endTokenIDs.first)
@@ -142,12 +165,13 @@ extension TokenizerDefinition {
     addKnownEnds()
 
     let setup = PreTokenizerName.setup(of: try reader.text("pre") ?? "default")
-    let addsBegin = isSentencePiece || setup?.addsBegin == true
+    let addsBegin =
+      model == "llama" || model == "gemma4" || model == "gpt2" && setup?.addsBegin == true
     if try reader.flag("add_bos_token") ?? (addsBegin && beginTokenID != nil) {
       guard let beginTokenID else { throw reader.missing("bos_token_id") }
       prefixTokenIDs = [beginTokenID]
     }
-    if try reader.flag("add_eos_token") ?? false {
+    if try reader.flag("add_eos_token") ?? (model == "t5") {
       guard let end = endTokenIDs.first else { throw reader.missing("eos_token_id") }
       suffixTokenIDs = [end]
     }

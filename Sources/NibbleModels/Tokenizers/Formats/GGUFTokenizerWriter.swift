@@ -14,7 +14,11 @@ extension TokenizerDefinition {
     tokens += (0..<isPadded).map { Self.placeholder(self.tokens.count + $0) }
     let types = kinds.map(\.rawValue)
     let padding = [Int32](repeating: TokenKind.unused.rawValue, count: isPadded)
-    if isByteLevel {
+    if let unigram {
+      metadata["tokenizer.ggml.tokens"] = .strings(tokens)
+      metadata["tokenizer.ggml.token_type"] = .int32s(types + padding)
+      try writeUnigram(unigram, padding: isPadded, to: &metadata)
+    } else if isByteLevel {
       let pre = try PreTokenizerName.name(of: self)
       metadata["tokenizer.ggml.model"] = .string("gpt2")
       metadata["tokenizer.ggml.pre"] = .string(pre)

@@ -19,12 +19,17 @@ extension TokenizerDefinition {
       throw .tokenizer("model", "not an object")
     }
     // Files from before the type was written are byte-pair models where they have merges.
-    let type = model["type"]?.string ?? (model["merges"] == nil ? "unknown" : "BPE")
-    guard type == "BPE" else {
-      throw ModelError(.unsupported, "model.type: \(quoted(type)) is not supported")
+    let type =
+      model["type"]?.string
+      ?? (model["merges"] != nil ? "BPE" : model["unk_id"] != nil ? "Unigram" : "unknown")
+    let index: TokenIndex
+    switch type {
+    case "BPE":
+      index = try readVocabulary(model, tokenizerJSON["added_tokens"])
+      try readMerges(model, index)
+    case "Unigram": index = try readUnigram(model, tokenizerJSON["added_tokens"])
+    default: throw ModelError(.unsupported, "model.type: \(quoted(type)) is not supported")
     }
-    let index = try readVocabulary(model, tokenizerJSON["added_tokens"])
-    try readMerges(model, index)
     normalizers = try PipelineReader.normalizers(tokenizerJSON["normalizer"])
     preTokenizers = try PipelineReader.preTokenizers(tokenizerJSON["pre_tokenizer"])
     decoders = try PipelineReader.decoders(tokenizerJSON["decoder"])
@@ -43,19 +48,29 @@ extension TokenizerDefinition {
     guard let vocabulary = model["vocab"]?.object else {
       throw .tokenizer("model.vocab", "not an object")
     }
-    var addedEntries: [JSONValue] = []
-    if let added, !added.isNull {
-      guard let entries = added.array else { throw .tokenizer("added_tokens", "not an array") }
-      addedEntries = entries
-    }
+    let addedEntries = try Self.entries(added)
     var builder = VocabularyBuilder(count: vocabulary.count + addedEntries.count)
-    var seen: Set<Int> = []
     for text in vocabulary.keys {
       guard let id = vocabulary[text]?.integer else {
         throw .tokenizer("model.vocab", "token \(quoted(text)) has no whole number as its id")
       }
       try builder.add(text, id, key: "model.vocab")
     }
+    return try finishVocabulary(&builder, addedEntries)
+  }
+
+  /// The members of `added_tokens`; none where it is absent.
+  static func entries(_ added: JSONValue?) throws(ModelError) -> [JSONValue] {
+    guard let added, !added.isNull else { return [] }
+    guard let entries = added.array else { throw .tokenizer("added_tokens", "not an array") }
+    return entries
+  }
+
+  /// Adds the added tokens to the model's own and fills gaps.
+  mutating func finishVocabulary(_ builder: inout VocabularyBuilder, _ addedEntries: [JSONValue])
+    throws(ModelError) -> TokenIndex
+  {
+    var seen: Set<Int> = []
     for (place, entry) in addedEntries.enumerated() {
       let token = try Self.addedToken(entry, key: "added_tokens[\(place)]")
       guard !token.content.isEmpty else { continue }
@@ -68,7 +83,7 @@ extension TokenizerDefinition {
     return builder.index
   }
 
-  private static func addedToken(_ entry: JSONValue, key: String) throws(ModelError) -> AddedToken {
+  static func addedToken(_ entry: JSONValue, key: String) throws(ModelError) -> AddedToken {
     guard let content = entry["content"]?.string else {
       throw .tokenizer("\(key).content", "not a text")
     }
@@ -137,7 +152,7 @@ extension TokenizerDefinition {
     if emitsUnknown, let unknownTokenID, !isByteLevel { kinds[unknownTokenID] = .unknown }
   }
 
-  private mutating func readSize(_ size: Int?, _ config: JSONValue?) throws(ModelError) {
+  mutating func readSize(_ size: Int?, _ config: JSONValue?) throws(ModelError) {
     let named = config?["vocab_size"] ?? config?["text_config"]?["vocab_size"]
     let size = size ?? named?.integer ?? tokens.count
     guard size >= 0, size <= Self.largestVocabulary else {

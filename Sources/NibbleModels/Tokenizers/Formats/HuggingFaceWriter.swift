@@ -14,20 +14,11 @@ extension TokenizerDefinition {
     let count = (kinds.lastIndex { $0 != .unused } ?? -1) + 1
     // Added tokens at the end, without a gap between them, may stay out of the model's own vocabulary.
     var modelCount = count
-    let isMerged = tokensInMerges()
-    while modelCount > 0, isAdded[modelCount - 1], !isMerged[modelCount - 1] { modelCount -= 1 }
-
-    var vocabulary = JSONObject()
-    for id in 0..<modelCount { vocabulary[tokens[id]] = .integer(Int64(id)) }
-    let model: JSONValue = [
-      "type": "BPE", "dropout": nil,
-      "unk_token": emitsUnknown ? unknownTokenID.map { .string(tokens[$0]) } ?? nil : nil,
-      "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-      "fuse_unk": .bool(fusesUnknown), "byte_fallback": .bool(fallsBackToBytes),
-      "ignore_merges": .bool(ignoresMerges), "vocab": .object(vocabulary),
-      "merges": .array(
-        merges.map { .array([.string(tokens[Int($0.left)]), .string(tokens[Int($0.right)])]) }),
-    ]
+    var isNeeded = tokensInMerges()
+    if unigram != nil, let unknownTokenID { isNeeded[unknownTokenID] = true }
+    while modelCount > 0, isAdded[modelCount - 1], !isNeeded[modelCount - 1] { modelCount -= 1 }
+    let model =
+      unigram.map { unigramJSON($0, count: modelCount) } ?? bytePairJSON(count: modelCount)
     let tokenizer: JSONValue = [
       "version": "1.0", "truncation": nil, "padding": nil,
       "added_tokens": .array(added.map(\.json)),
@@ -38,6 +29,21 @@ extension TokenizerDefinition {
       "model": model,
     ]
     return (tokenizer, tokenizerConfig(added))
+  }
+
+  /// The byte-pair model as `tokenizer.json` has it, for the first `count` tokens.
+  private func bytePairJSON(count: Int) -> JSONValue {
+    var vocabulary = JSONObject()
+    for id in 0..<count { vocabulary[tokens[id]] = .integer(Int64(id)) }
+    return [
+      "type": "BPE", "dropout": nil,
+      "unk_token": emitsUnknown ? unknownTokenID.map { .string(tokens[$0]) } ?? nil : nil,
+      "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
+      "fuse_unk": .bool(fusesUnknown), "byte_fallback": .bool(fallsBackToBytes),
+      "ignore_merges": .bool(ignoresMerges), "vocab": .object(vocabulary),
+      "merges": .array(
+        merges.map { .array([.string(tokens[Int($0.left)]), .string(tokens[Int($0.right)])]) }),
+    ]
   }
 
   /// Which tokens merges make or use, so that the model's vocabulary must hold them.

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NibbleCheckpoints
 
 /// Reads the steps of a `tokenizer.json`: normalizer, pre-tokenizer, decoder.
@@ -33,6 +34,12 @@ enum PipelineReader {
           .strip(
             left: try flag(value, "strip_left", key, true),
             right: try flag(value, "strip_right", key, true)))
+      case "Precompiled":
+        let table = try text(value, "precompiled_charsmap", key)
+        guard let bytes = Data(base64Encoded: table).map({ [UInt8]($0) }) else {
+          throw .tokenizer("\(key).precompiled_charsmap", "not base64")
+        }
+        if !bytes.isEmpty { result.append(.characterMap(bytes, byGraphemes: true)) }
       case "Prepend": result.append(.prepend(try text(value, "prepend", key)))
       case "Replace":
         result.append(.replace(try pattern(value, key), with: try text(value, "content", key)))

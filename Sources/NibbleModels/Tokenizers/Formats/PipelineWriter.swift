@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NibbleCheckpoints
 
 /// Writes the steps of a `tokenizer.json`.
@@ -53,6 +54,11 @@ extension Normalizer {
     case .prepend(let text): ["type": "Prepend", "prepend": .string(text)]
     case .replace(let pattern, let content):
       ["type": "Replace", "pattern": pattern.json, "content": .string(content)]
+    case .characterMap(let table, _):
+      [
+        "type": "Precompiled",
+        "precompiled_charsmap": .string(Data(table).base64EncodedString()),
+      ]
     }
   }
 }

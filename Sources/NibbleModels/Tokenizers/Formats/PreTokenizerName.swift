@@ -28,6 +28,14 @@ struct PreTokenizerName {
       Setup(normalizers: [.canonicalComposition], cuts: [isolated(KnownExpression.qwen2Text)])
     case "deepseek-r1-qwen", "stablelm2", "megrez":
       Setup(cuts: [isolated(KnownExpression.qwen2Text)])
+    case "qwen35":
+      Setup(normalizers: [.canonicalComposition], cuts: [isolated(KnownExpression.qwen35Text)])
+    case "gpt-4o", "llama4": Setup(cuts: [isolated(KnownExpression.o200kText)])
+    case "falcon":
+      Setup(cuts: [
+        isolated(#"[\p{P}\$\+<=>\^~\|`]+"#), isolated(KnownExpression.gpt2Text),
+        isolated("[0-9][0-9][0-9]"),
+      ])
     case "tekken": Setup(cuts: [isolated(KnownExpression.tekkenText)], ignoresMerges: true)
     case "default":
       Setup(cuts: [
@@ -43,7 +51,8 @@ struct PreTokenizerName {
   /// - Throws: ``ModelError/Code/unsupported`` when no id means exactly these steps.
   static func name(of definition: TokenizerDefinition) throws(ModelError) -> String {
     for name in [
-      "gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "deepseek-r1-qwen", "tekken", "default",
+      "gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "deepseek-r1-qwen", "qwen35", "tekken",
+      "gpt-4o", "falcon", "default",
     ] {
       guard let setup = setup(of: name) else { continue }
       guard setup.normalizers == definition.normalizers,

@@ -58,6 +58,19 @@ struct TokenizerKeys {
     }
   }
 
+  func bytes(_ key: String) throws(ModelError) -> [UInt8]? {
+    guard let integers = try integers(key) else { return nil }
+    var result: [UInt8] = []
+    result.reserveCapacity(integers.count)
+    for value in integers {
+      // Some writers take the bytes for signed ones.
+      guard let byte = UInt8(exactly: value) ?? Int8(exactly: value).map(UInt8.init(bitPattern:))
+      else { throw fault(key, "not an array of bytes") }
+      result.append(byte)
+    }
+    return result
+  }
+
   func numbers(_ key: String) throws(ModelError) -> [Float]? {
     guard let value = value(key) else { return nil }
     guard case .float32s(let values) = value else { throw fault(key, "not an array of numbers") }

@@ -34,12 +34,21 @@ struct BytePairModel: Sendable {
       self.index = ignoresMerges ? index : nil
     } else {
       let index = TokenIndex(definition.tokens, where: isPart)
-      for byte in 0..<256 {
-        byteTokens[byte] = index.find(TokenKind.byteTokenText(UInt8(byte))) ?? -1
-      }
+      byteTokens = Self.byteTokens(definition.tokens, kinds)
       self.index = index
     }
     self.byteTokens = byteTokens
+  }
+
+  /// The token `<0xHH>` of each byte, -1 where there is none.
+  static func byteTokens(_ tokens: [String], _ kinds: [TokenKind]) -> [Int32] {
+    var result = [Int32](repeating: -1, count: 256)
+    for (id, token) in tokens.enumerated() where kinds[id] != .control && kinds[id] != .unused {
+      if let byte = TokenKind.byte(ofTokenText: token), result[Int(byte)] < 0 {
+        result[Int(byte)] = Int32(id)
+      }
+    }
+    return result
   }
 
   /// Appends the tokens of the piece `bytes[range]`.

@@ -10,6 +10,12 @@ enum Normalizer: Hashable, Sendable {
   case strip(left: Bool, right: Bool)
   case prepend(String)
   case replace(TextPattern, with: String)
+  /// SentencePiece's table of replacements, ``CharacterMap``.
+  case characterMap([UInt8], byGraphemes: Bool)
+
+  /// Takes spaces at both ends away and makes every run of them one; written so that it means the same to the regular
+  /// expressions of `tokenizers`.
+  static let removingExtraSpaces = replace(.regex(PatternFinder.extraSpacesText), with: "")
 }
 
 /// A chain of normalization steps, ready to run.
@@ -18,6 +24,7 @@ struct NormalizerChain: Sendable {
     case text(Normalizer)
     case prepend([UInt8])
     case replace(PatternFinder, [UInt8])
+    case map(CharacterMap)
   }
   private let steps: [Step]
 
@@ -39,6 +46,11 @@ struct NormalizerChain: Sendable {
         let content = Array(content.utf8)
         growth = try Self.grown(growth, finder, content, key: "normalizer")
         steps.append(.replace(finder, content))
+      case .characterMap(let table, let byGraphemes):
+        steps.append(
+          .map(
+            try CharacterMap(
+              table, byGraphemes: byGraphemes, key: "normalizer.precompiled_charsmap")))
       default: steps.append(.text(normalizer))
       }
     }
@@ -67,6 +79,7 @@ struct NormalizerChain: Sendable {
       case .prepend(let text): if !bytes.isEmpty { bytes = text + bytes }
       case .replace(let finder, let content):
         bytes = Self.replacing(finder.matches(bytes.span, 0..<bytes.count), in: bytes, content)
+      case .map(let map): bytes = map.apply(bytes)
       case .text(let normalizer): bytes = Self.apply(normalizer, bytes)
       }
     }
@@ -107,7 +120,7 @@ struct NormalizerChain: Sendable {
       if left { kept = kept.drop(while: \.properties.isWhitespace) }
       if right { while kept.last?.properties.isWhitespace == true { kept.removeLast() } }
       return Array(String(kept).utf8)
-    case .prepend, .replace: return bytes
+    case .prepend, .replace, .characterMap: return bytes
     }
   }
 

@@ -30,6 +30,7 @@ struct PreTokenizerChain: Sendable {
   private enum Step: Sendable {
     case gpt2
     case llama3(digits: Int)
+    case cased(CasedScanner)
     case addSpace
     case split(PatternFinder, SplitBehavior, inverts: Bool)
     case characters(UInt8, SplitBehavior)
@@ -54,6 +55,10 @@ struct PreTokenizerChain: Sendable {
           case .gpt2: steps.append(.gpt2)
           case .llama3: steps.append(.llama3(digits: 3))
           case .qwen2: steps.append(.llama3(digits: 1))
+          case .tekken:
+            steps.append(.cased(CasedScanner(longestNumber: 1, joinsContractions: false)))
+          case .o200k:
+            steps.append(.cased(CasedScanner(longestNumber: 3, joinsContractions: true)))
           }
         } else {
           let finder = try PatternFinder(pattern, key: "pre_tokenizer.pattern")
@@ -97,6 +102,8 @@ struct PreTokenizerChain: Sendable {
       for piece in pieces { scanner.cut(bytes, piece, &result) }
     case .llama3(let digits):
       let scanner = Llama3Scanner(longestNumber: digits)
+      for piece in pieces { scanner.cut(bytes, piece, &result) }
+    case .cased(let scanner):
       for piece in pieces { scanner.cut(bytes, piece, &result) }
     case .split(let finder, let behavior, let inverts):
       for piece in pieces {

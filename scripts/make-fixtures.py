@@ -21,6 +21,7 @@ SPECIAL = {
     "models": {"arguments": ["Tests/Fixtures/models"]},
     "mixes": {"output": "mixes/decisions.json"},
     "tokenizer_ids": {"folder": "tokenizers"},
+    "sentence_pieces": {"folder": "tokenizers"},
 }
 # Written by hand, read by scripts.
 SOURCES = {"tokenizers/corpus.txt"}

@@ -12,8 +12,12 @@ struct TokenizeCommand: ParsableCommand {
 
       Without --ids each token is printed on a line of its own: its id, then its text in quotes.
 
+      With --chat the text is a conversation: a list of messages, or an object with messages and what else the model's \
+      chat template reads, such as tools, add_generation_prompt (true where it is left out) or enable_thinking.
+
       Examples:
         nibble tokenize SmolLM2-135M-Instruct --text prompt.txt
+        nibble tokenize SmolLM2-135M-Instruct --text conversation.json --chat --json
         echo "Hello there" | nibble tokenize model.gguf --text - --ids
         echo "9906 1070" | nibble tokenize model.gguf --text - --decode
       """)
@@ -32,6 +36,9 @@ struct TokenizeCommand: ParsableCommand {
   @Flag(help: "Read ids, between spaces or commas, and print their text.")
   var decode = false
 
+  @Flag(help: "Read a conversation in JSON and put it through the model's chat template first.")
+  var chat = false
+
   @Flag(help: "Take each line as a text of its own, and print one line for each.")
   var lines = false
 
@@ -48,12 +55,16 @@ struct TokenizeCommand: ParsableCommand {
   func validate() throws {
     if decode, ids { throw ValidationError("--ids is what --decode reads; leave one out.") }
     if decode, plain { throw ValidationError("--plain is about text; leave out --decode.") }
+    if chat, decode || plain || noSpecial {
+      throw ValidationError("--chat goes together with --ids, --lines and --json only.")
+    }
   }
 
   func run() throws {
     let tokenizer = try Tokenizer.open(model)
     let input = text == "-" ? try readStandardInput() : try readText(text)
     let parts = lines ? Self.split(input) : [input]
+    if chat { return try show(conversations: parts, tokenizer) }
     let start = ContinuousClock.now
     if decode {
       let texts = try parts.map { part in
@@ -90,6 +101,49 @@ struct TokenizeCommand: ParsableCommand {
     }
   }
 
+  private func show(conversations: [String], _ tokenizer: Tokenizer) throws {
+    guard let source = tokenizer.definition.chatTemplate else {
+      throw ModelError(.template, "the model has no chat template", file: model)
+    }
+    let template = try ChatTemplate(source: source)
+    var results: [JSONValue] = []
+    for conversation in conversations {
+      do {
+        let prompt = try render(conversation, template, tokenizer)
+        let tokens = tokenizer.encode(prompt, addSpecialTokens: false)
+        results.append([
+          "text": .string(prompt), "ids": .array(tokens.map { .integer(Int64($0)) }),
+        ])
+        if json { continue }
+        if ids || lines {
+          write(tokens.map { "\($0)" }.joined(separator: " ") + "\n")
+        } else {
+          write(rows(tokens, tokenizer))
+        }
+      } catch let error as ModelError where lines && json {
+        results.append(["error": .string(error.description)])
+      }
+    }
+    if json {
+      let result = lines ? ["conversations": .array(results)] : results.first ?? .null
+      print(result.text())
+    }
+  }
+
+  private func render(_ text: String, _ template: ChatTemplate, _ tokenizer: Tokenizer) throws
+    -> String
+  {
+    let value = try JSONValue.parse(text)
+    var members = value.object ?? JSONObject(["messages": value])
+    let messages = try (members["messages"]?.array ?? []).map { try ChatMessage(json: $0) }
+    let tools = members["tools"]
+    let addsPrompt = members["add_generation_prompt"]?.bool ?? true
+    for key in ["messages", "tools", "add_generation_prompt"] { members[key] = nil }
+    return try template.render(
+      messages: messages, addGenerationPrompt: addsPrompt,
+      specialTokens: tokenizer.definition.specialTokens, tools: tools, extra: members)
+  }
+
   private func show(texts: [String], seconds: Double) throws {
     guard json else {
       return write(texts.map { $0 + (lines || !$0.hasSuffix("\n") ? "\n" : "") }.joined())
@@ -122,7 +176,13 @@ struct TokenizeCommand: ParsableCommand {
     if ids || lines {
       return write(tokens.map { $0.map { "\($0)" }.joined(separator: " ") + "\n" }.joined())
     }
-    let rows = (tokens.first ?? []).map { "\($0)\t\(JSONValue.string(text($0)).text())\n" }
-    write(rows.joined())
+    write(rows(tokens.first ?? [], tokenizer))
+  }
+
+  private func rows(_ tokens: [Int], _ tokenizer: Tokenizer) -> String {
+    tokens.map { id in
+      let text = JSONValue.string(String(decoding: tokenizer.bytes(of: id), as: UTF8.self)).text()
+      return "\(id)\t\(text)\n"
+    }.joined()
   }
 }

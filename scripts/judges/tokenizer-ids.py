@@ -11,7 +11,7 @@ The text is 12,000 lines: prose and code from the files of FOLDER, other scripts
 numbers, and random characters; and all of it once more as one text. Each line is tokenized without begin and end tokens, and
 decoded again. Prints a line a model and exits 1 where ids differ.
 
-Needs: pip install tokenizers sentencepiece gguf
+Needs: pip install tokenizers sentencepiece protobuf gguf
 """
 import argparse
 import base64
@@ -160,11 +160,18 @@ def from_gguf(path):
         if kind == "gemma4":
             tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\n]+|[\n]+"), "isolated")
     elif kind == "t5":
-        table = bytes(value & 255 for value in get("precompiled_charsmap", []))
-        tokenizer = Tokenizer(models.Unigram(list(zip(tokens, map(float, get("scores")))), get("unknown_token_id", 2), False))
-        tokenizer.normalizer = normalizers.Sequence([
-            normalizers.Precompiled(table), normalizers.Replace(Regex(r"\A +| +\z| +(?= )"), ""),
-            normalizers.Prepend(MARK), normalizers.Replace(" ", MARK)])
+        # The keys are those of a SentencePiece file, so it is put together again.
+        import sentencepiece
+        from sentencepiece import sentencepiece_model_pb2
+        file = sentencepiece_model_pb2.ModelProto()
+        for token, score, type in zip(tokens, get("scores"), types):
+            file.pieces.add(piece=token, score=score, type=type)
+        file.trainer_spec.model_type = 1
+        file.trainer_spec.unk_id = get("unknown_token_id", 2)
+        file.normalizer_spec.precompiled_charsmap = bytes(value & 255 for value in get("precompiled_charsmap", []))
+        file.normalizer_spec.add_dummy_prefix = get("add_space_prefix", True)
+        file.normalizer_spec.remove_extra_whitespaces = get("remove_extra_whitespaces", False)
+        return sentence_piece(sentencepiece.SentencePieceProcessor(model_proto=file.SerializeToString()))
     else:
         return None, None
     for number, token in enumerate(tokens):
@@ -173,10 +180,16 @@ def from_gguf(path):
     return (lambda text: tokenizer.encode(text, add_special_tokens=False).ids), None
 
 
+def sentence_piece(processor):
+    unknown = processor.decode([processor.unk_id()])
+    return processor.encode, lambda ids: processor.decode(ids).replace(unknown, processor.id_to_piece(processor.unk_id()))
+
+
 def reference(path):
     """Functions from text to ids and back, what they are, and whether the spelling of special tokens is read as such."""
     if path.suffix == ".gguf":
-        return from_gguf(str(path)), "tokenizers, from the file's keys", True
+        made = from_gguf(str(path))
+        return made, "the library, from the file's keys", made[1] is None
     if (path / "tokenizer.json").exists():
         from tokenizers import Tokenizer
         tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
@@ -186,9 +199,7 @@ def reference(path):
         if (path / name).exists():
             import sentencepiece
             processor = sentencepiece.SentencePieceProcessor(model_file=str(path / name))
-            unknown = processor.decode([processor.unk_id()])
-            back = lambda ids: processor.decode(ids).replace(unknown, processor.id_to_piece(processor.unk_id()))
-            return (processor.encode, back), "sentencepiece", False
+            return sentence_piece(processor), "sentencepiece", False
     return (None, None), "", True
 
 
@@ -249,7 +260,9 @@ def judge(nibble, path, lines, verbose):
         report.append(f"{len(whole.encode()) / got['seconds'] / 1e6:.1f} MB/s")
     text = "\n".join(" ".join(map(str, ids)) for ids in found) + "\n"
     back = nibble.run(text, "--decode", "--lines")["text"]
-    wanted = list(map(decode, found)) if decode else lines
+    # A mark for spaces in the text itself comes back as a space.
+    wanted = list(map(decode, found)) if decode else [
+        line if back[number] == line else line.replace(MARK, " ") for number, line in enumerate(lines)]
     changed = [number for number in range(len(lines)) if back[number] != wanted[number]]
     report.append(f"{len(changed)} lines decode to another text than " + ("in the reference" if decode else "they were"))
     for number in changed[:verbose]:

@@ -18,6 +18,19 @@ public struct ChatMessage: Sendable, Equatable {
     set { members["content"] = .string(newValue) }
   }
 
+  /// The members as a template sees them: what the model thought is there under the names `reasoning_content` and
+  /// `thinking`, whichever of these and `reasoning` the message has.
+  var templateMembers: JSONObject {
+    let names = ["reasoning_content", "thinking", "reasoning"]
+    let thoughts = names.lazy.compactMap { members[$0] }.first { !$0.isNull }
+    guard let thoughts else { return members }
+    var result = JSONObject()
+    result["thinking"] = thoughts
+    for name in members.keys { result[name] = members[name] }
+    result["reasoning_content"] = thoughts
+    return result
+  }
+
   public init(role: String, content: String) {
     members = JSONObject(["role": .string(role), "content": .string(content)])
   }

@@ -96,7 +96,7 @@ public struct ChatTemplate: Sendable {
     for name in specialTokens.keys.sorted() {
       variables[name] = specialTokens[name].map { .string($0) }
     }
-    variables["messages"] = .array(messages.map { .object($0.members) })
+    variables["messages"] = .array(messages.map { .object($0.templateMembers) })
     variables["tools"] = tools ?? .null
     variables["documents"] = .null
     variables["add_generation_prompt"] = .bool(addGenerationPrompt)

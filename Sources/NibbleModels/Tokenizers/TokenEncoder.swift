@@ -5,16 +5,15 @@ struct TokenEncoder: Sendable {
   private let normalizers: NormalizerChain
   private let preTokenizers: PreTokenizerChain
   private let model: TokenModel
-  /// The character that stands for a space, where no merge crosses from another character to it: cutting there
-  /// changes no token and makes short pieces of a long text.
-  private let wordMark: [UInt8]?
+  /// Where a text may be cut into short pieces without changing a token; nil where nothing is known.
+  private let wordCuts: WordCuts?
 
   init(_ definition: TokenizerDefinition) throws(ModelError) {
     let normalizers = try NormalizerChain(definition.normalizers)
     self.normalizers = normalizers
     preTokenizers = try PreTokenizerChain(definition.preTokenizers)
     model = TokenModel(definition)
-    wordMark = Self.wordMark(of: definition)
+    wordCuts = WordCuts(definition)
     rawMatcher = AddedTokenMatcher(definition.addedTokens.filter { !$0.isNormalized })
     normalizedMatcher = AddedTokenMatcher(
       definition.addedTokens.filter(\.isNormalized), normalize: { normalizers.apply($0) })
@@ -58,7 +57,7 @@ struct TokenEncoder: Sendable {
     guard !bytes.isEmpty else { return }
     var text = CutText(bytes: bytes, pieces: [0..<bytes.count], isAtStart: isAtStart)
     preTokenizers.apply(&text)
-    if let wordMark { text.cutBeforeRuns(of: wordMark) }
+    if let wordCuts { text.cut(at: wordCuts) }
     let span = text.bytes.span
     for piece in text.pieces {
       guard piece.count <= WordCache.longestPiece else {
@@ -71,20 +70,5 @@ struct TokenEncoder: Sendable {
       model.encode(span, piece, with: &state.scratch, into: &tokens)
       state.cache.insert(span, piece, hash: hash, tokens: tokens[start...])
     }
-  }
-
-  private static func wordMark(of definition: TokenizerDefinition) -> [UInt8]? {
-    guard !definition.isByteLevel, !definition.ignoresMerges, definition.unigram == nil else {
-      return nil
-    }
-    let mark = TokenizerDefinition.spaceMark
-    let scalar: Unicode.Scalar? = mark.unicodeScalars.first
-    guard definition.tokens.contains(where: { $0 == mark }) else { return nil }
-    for merge in definition.merges {
-      let right = definition.tokens[Int(merge.right)].unicodeScalars.first
-      let left = definition.tokens[Int(merge.left)].unicodeScalars.last
-      if right == scalar, left != scalar { return nil }
-    }
-    return Array(mark.utf8)
   }
 }

@@ -91,6 +91,9 @@ extension TokenizerDefinition {
   /// Fills gaps in the vocabulary: ids that no token has.
   static func placeholder(_ id: Int) -> String { "[PAD\(id)]" }
 
+  /// More spaces than any text begins with.
+  static let allSpaces = 1 << 30
+
   /// The largest vocabulary that is believed, tokens or embedding rows.
   static let largestVocabulary = 1 << 22
 }

@@ -72,17 +72,19 @@ import Testing
       tokenizerJSON: files.tokenizer, tokenizerConfig: files.tokenizerConfig, modelConfig: nil,
       vocabularySize: nil, chatTemplate: nil)
     let tokenizers = (try Tokenizer(first), try Tokenizer(second))
-    for block in try TokenizerFixture.blocks() {
+    for block in try TokenizerFixture.blocks() where !hasTokenBeyondGGUF(block, name) {
       #expect(tokenizers.0.encode(block) == tokenizers.1.encode(block))
     }
   }
 
   /// GGUF says nothing of white space that a token swallows, of tokens that must stand alone or that are looked for in
-  /// normalized text, nor that only the start of the text gets a space.
+  /// normalized text, nor that only the start of the text gets a space. Where `tokenizers` replaces grapheme clusters and
+  /// cuts at any white space, GGUF's readers replace the longest match and know spaces only.
   private func hasTokenBeyondGGUF(_ block: String, _ name: String) -> Bool {
     ["qwen2", "metaspace", "gemma"].contains(name)
       && ["cat", "<|end|>", "<mask>", "two words", "<s>", "<unk>"].contains {
         block.contains($0)
-      } || name == "metaspace" && (block.hasPrefix(" ") || block.hasPrefix("\u{2581}"))
+      } || name == "t5" && !block.utf8.allSatisfy { $0 < 0x80 && $0 != 0x0B && $0 != 0x0C }
+      || name == "metaspace" && (block.hasPrefix(" ") || block.hasPrefix("\u{2581}"))
   }
 }

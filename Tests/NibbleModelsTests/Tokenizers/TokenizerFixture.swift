@@ -6,7 +6,7 @@ import Testing
 /// A small tokenizer and what the `tokenizers` package makes of the corpus with it.
 struct TokenizerFixture: CustomTestStringConvertible {
   static let names = [
-    "gpt2", "smollm", "llama3", "qwen2", "tekken", "llama2", "metaspace", "gemma", "steps",
+    "gpt2", "smollm", "llama3", "qwen2", "tekken", "llama2", "metaspace", "gemma", "t5", "steps",
   ]
   /// The families that GGUF can name.
   static let namesInGGUF = names.filter { $0 != "steps" }

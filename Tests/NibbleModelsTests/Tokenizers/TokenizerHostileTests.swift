@@ -83,7 +83,20 @@ import Testing
     Case("added_tokens", [["id": 7]], "added_tokens[0].content"),
     Case("added_tokens", [["id": 7, "content": "y", "special": 1]], "added_tokens[0].special"),
     Case("added_tokens", [["id": 7, "content": .string(long)]], "longer than 1024"),
-    Case("normalizer", ["type": "Precompiled"], "normalizer: \"Precompiled\" is not supported"),
+    Case("normalizer", ["type": "Nmt"], "normalizer: \"Nmt\" is not supported"),
+    Case(
+      "normalizer", ["type": "Precompiled", "precompiled_charsmap": "?"],
+      "normalizer.precompiled_charsmap: not base64"),
+    Case(
+      "normalizer", ["type": "Precompiled", "precompiled_charsmap": "BAAAAAA="],
+      "normalizer.precompiled_charsmap: a trie of 4 bytes in a table of 5"),
+    Case("model", ["type": "Unigram", "vocab": ["a": 1]], "model.vocab: not an array"),
+    Case(
+      "model", ["type": "Unigram", "vocab": [["a", "b"]]],
+      "model.vocab[0]: not a token and its score"),
+    Case(
+      "model", ["type": "Unigram", "unk_id": 1, "vocab": [["a", 0]]],
+      "model.unk_id: not an id below 1"),
     Case("normalizer", ["type": "Sequence"], "normalizer.normalizers: not an array"),
     Case("normalizer", ["kind": "NFC"], "normalizer.type"),
     Case("normalizer", ["type": "Replace", "content": ""], "normalizer.pattern"),

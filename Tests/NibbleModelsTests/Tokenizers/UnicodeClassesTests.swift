@@ -29,6 +29,11 @@ import Testing
       {
         expected |= UnicodeClasses.word
       }
+      let hasNoCase = category == .modifierLetter || category == .otherLetter || isMark
+      if hasNoCase || category == .uppercaseLetter || category == .titlecaseLetter {
+        expected |= UnicodeClasses.upper
+      }
+      if hasNoCase || category == .lowercaseLetter { expected |= UnicodeClasses.lower }
       if classes[value] != expected { differing.append(scalar) }
     }
     #expect(differing.isEmpty, "\(differing.prefix(20))")

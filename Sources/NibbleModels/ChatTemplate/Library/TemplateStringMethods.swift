@@ -25,6 +25,7 @@ extension TemplateEvaluator {
       let values = try bind(arguments, ["keepends"], of: name)
       let keepsEnds = values[0]?.isTrue ?? false
       return try list(PythonText.lines(text, keepsEnds: keepsEnds).map { .string($0) })
+    case "format": return try braceFormat(text, arguments)
     case "removeprefix", "removesuffix":
       let values = try bind(arguments, ["affix"], required: 1, of: name)
       return try remove(

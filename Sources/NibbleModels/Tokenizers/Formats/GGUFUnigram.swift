@@ -16,14 +16,16 @@ extension TokenizerDefinition {
     if let bytes = try reader.bytes("precompiled_charsmap"), !bytes.isEmpty {
       normalizers.append(.characterMap(bytes, byGraphemes: false))
     }
-    if try reader.flag("remove_extra_whitespaces") ?? false {
-      normalizers.append(.removingExtraSpaces)
-    }
+    let removesExtraSpaces = try reader.flag("remove_extra_whitespaces") ?? false
+    if removesExtraSpaces { normalizers.append(.removingExtraSpaces) }
     let addsSpace = try reader.flag("add_space_prefix") ?? true
     if addsSpace { normalizers.append(.prepend(Self.spaceMark)) }
     normalizers.append(.replace(.literal(" "), with: Self.spaceMark))
     decoders = [.replace(.literal(Self.spaceMark), with: " "), .byteFallback, .fuse]
-    if addsSpace { decoders.append(.strip(character: " ", start: 1, stop: 0)) }
+    if addsSpace || removesExtraSpaces {
+      let count = removesExtraSpaces ? Self.allSpaces : 1
+      decoders.append(.strip(character: " ", start: count, stop: 0))
+    }
   }
 
   /// Writes the model's own keys.

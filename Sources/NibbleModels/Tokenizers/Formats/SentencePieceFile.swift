@@ -15,6 +15,9 @@ struct SentencePieceFile {
   var model = Model.unigram
   var fallsBackToBytes = false
   var marksSpaceBehind = false
+  /// The ids of the tokens that begin and end a text, as the training named them; perhaps none has such an id.
+  var beginID = 1
+  var endID = 2
   /// The table of character replacements, ``CharacterMap``; empty for none.
   var characterMap: [UInt8] = []
   var addsSpace = true
@@ -76,6 +79,9 @@ struct SentencePieceFile {
           throw .tokenizer("trainer_spec.model_type", "unknown type \(value)")
         }
         self.model = model
+      // Absent tokens have the id -1.
+      case 41: beginID = Int(truncatingIfNeeded: value)
+      case 42: endID = Int(truncatingIfNeeded: value)
       case 24: marksSpaceBehind = value != 0
       case 35: fallsBackToBytes = value != 0
       default: break

@@ -17,6 +17,7 @@ extension TokenizerDefinition {
     modelConfig: JSONValue?, vocabularySize: Int?, chatTemplate: String?
   ) throws(ModelError) {
     let file = try SentencePieceFile(bytes)
+    let tokenizerConfig = Self.withRoles(of: file, tokenizerConfig)
     var builder = VocabularyBuilder(count: file.pieces.count)
     for (id, piece) in file.pieces.enumerated() {
       try builder.add(piece.text, id, key: "pieces[\(id)]")
@@ -34,6 +35,17 @@ extension TokenizerDefinition {
     try readSize(vocabularySize, modelConfig)
     try readRoles(tokenizerConfig, modelConfig ?? .null, builder.index)
     readTemplates(tokenizerConfig, chatTemplate)
+  }
+
+  /// The configuration, with the roles that only the file knows.
+  private static func withRoles(of file: SentencePieceFile, _ config: JSONValue) -> JSONValue {
+    var members = config.object ?? JSONObject()
+    for (role, id) in [("bos_token", file.beginID), ("eos_token", file.endID)] {
+      guard members[role] == nil, file.pieces.indices.contains(id) else { continue }
+      let piece = file.pieces[id]
+      if piece.kind == .control { members[role] = .string(piece.text) }
+    }
+    return .object(members)
   }
 
   private mutating func addPieces(_ file: SentencePieceFile) throws(ModelError) {
@@ -102,7 +114,10 @@ extension TokenizerDefinition {
     }
     if file.removesExtraSpaces { normalizers.append(.removingExtraSpaces) }
     decoders = [.replace(.literal(Self.spaceMark), with: " "), .byteFallback, .fuse]
-    if file.addsSpace { decoders.append(.strip(character: " ", start: 1, stop: 0)) }
+    if file.addsSpace || file.removesExtraSpaces {
+      let count = file.removesExtraSpaces ? Self.allSpaces : 1
+      decoders.append(.strip(character: " ", start: count, stop: 0))
+    }
     // Files that are not "legacy" put the space in front of the whole text only, not behind special tokens.
     if file.addsSpace, file.escapesSpaces, !isLegacy {
       preTokenizers = [.metaspace(replacement: Self.spaceMark, .first, splits: false)]
@@ -115,13 +130,13 @@ extension TokenizerDefinition {
 
   /// Which tokens stand around a text where the configuration does not say: a begin token, or for T5 an end token.
   private mutating func setUpEnds(_ config: JSONValue, _ index: TokenIndex) throws(ModelError) {
-    func id(_ role: String, _ missing: String) -> Int? {
+    func id(_ role: String) -> Int? {
       let value = config["\(role)_token"]
-      return index.find(value?.string ?? value?["content"]?.string ?? missing).map { Int($0) }
+      return (value?.string ?? value?["content"]?.string).flatMap(index.find).map { Int($0) }
     }
     if config["tokenizer_class"]?.string?.hasPrefix("T5") == true {
-      if let end = id("eos", "</s>") { suffixTokenIDs = [end] }
-    } else if let begin = id("bos", "<s>") {
+      if let end = id("eos") { suffixTokenIDs = [end] }
+    } else if let begin = id("bos") {
       prefixTokenIDs = [begin]
     }
   }

@@ -40,33 +40,6 @@ extension CutText {
     pieces = cut
   }
 
-  /// Cuts each piece before every run of `mark`, wherever another character stands in front of the run.
-  mutating func cutBeforeRuns(of mark: [UInt8]) {
-    var cut: [Range<Int>] = []
-    let bytes = bytes
-    let text = bytes.span
-    for piece in pieces {
-      var start = piece.lowerBound
-      var place = start
-      var isInRun = true
-      while place < piece.upperBound {
-        if text[place] == mark[0], text.contains(mark, at: place, before: piece.upperBound) {
-          if !isInRun {
-            cut.append(start..<place)
-            start = place
-          }
-          isInRun = true
-          place += mark.count
-        } else {
-          isInRun = false
-          place += 1
-        }
-      }
-      cut.append(start..<piece.upperBound)
-    }
-    pieces = cut
-  }
-
   private mutating func rewrite(_ body: (ArraySlice<UInt8>, inout [UInt8]) -> Void) {
     var result: [UInt8] = []
     result.reserveCapacity(bytes.count + bytes.count / 4)

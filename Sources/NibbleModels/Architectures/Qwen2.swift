@@ -1,8 +1,6 @@
-internal import NibbleCheckpoints
-
 /// Qwen2 and Qwen2.5 (Yang et al. 2024, arXiv:2407.10671): Llama's block with biases on queries, keys and values, and
 /// windows over the last layers where the configuration turns them on.
-struct Qwen2: Architecture {
+struct Qwen2: QwenArchitecture {
   static let ggufName = "qwen2"
   static let classNames = ["Qwen2ForCausalLM"]
   static let modelTypes = ["qwen2"]
@@ -10,24 +8,6 @@ struct Qwen2: Architecture {
   static let scalingGroups: [ScalingGroup] = .attention + .gatedFeedForward
 
   let config: ModelConfig
-
-  static func read(
-    _ source: HuggingFaceConfig, into config: inout ModelConfig
-  ) throws(ModelError) {
-    try source.readWindows(into: &config)
-  }
-
-  static func read(_ source: GGUFConfig, into config: inout ModelConfig) throws(ModelError) {
-    try source.readWindows(into: &config) { _ in true }
-  }
-
-  static func write(_ config: ModelConfig, to json: inout JSONObject) {
-    config.writeWindows(to: &json)
-  }
-
-  static func write(_ config: ModelConfig, to metadata: inout Metadata) {
-    config.writeWindows(to: &metadata)
-  }
 
   func block<Backend: ForwardBackend>(
     _ index: Int, _ x: Backend.Value, on backend: Backend

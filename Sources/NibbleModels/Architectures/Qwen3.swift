@@ -1,8 +1,6 @@
-internal import NibbleCheckpoints
-
 /// Qwen3 (Yang et al. 2025, arXiv:2505.09388): Llama's block with an RMS norm on each head's query and key, and heads of
 /// their own size.
-struct Qwen3: Architecture {
+struct Qwen3: QwenArchitecture {
   static let ggufName = "qwen3"
   static let classNames = ["Qwen3ForCausalLM"]
   static let modelTypes = ["qwen3"]
@@ -12,24 +10,6 @@ struct Qwen3: Architecture {
   static let scalingGroups: [ScalingGroup] = .attention + .gatedFeedForward
 
   let config: ModelConfig
-
-  static func read(
-    _ source: HuggingFaceConfig, into config: inout ModelConfig
-  ) throws(ModelError) {
-    try source.readWindows(into: &config)
-  }
-
-  static func read(_ source: GGUFConfig, into config: inout ModelConfig) throws(ModelError) {
-    try source.readWindows(into: &config) { _ in true }
-  }
-
-  static func write(_ config: ModelConfig, to json: inout JSONObject) {
-    config.writeWindows(to: &json)
-  }
-
-  static func write(_ config: ModelConfig, to metadata: inout Metadata) {
-    config.writeWindows(to: &metadata)
-  }
 
   func block<Backend: ForwardBackend>(
     _ index: Int, _ x: Backend.Value, on backend: Backend

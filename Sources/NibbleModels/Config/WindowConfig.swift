@@ -69,3 +69,26 @@ extension ModelConfig {
       element: .bool, (0..<blockCount).map { .bool(window(ofBlock: $0) != nil) })
   }
 }
+
+/// The architectures of Qwen, which spell windows alike.
+protocol QwenArchitecture: Architecture {}
+
+extension QwenArchitecture {
+  static func read(
+    _ source: HuggingFaceConfig, into config: inout ModelConfig
+  ) throws(ModelError) {
+    try source.readWindows(into: &config)
+  }
+
+  static func read(_ source: GGUFConfig, into config: inout ModelConfig) throws(ModelError) {
+    try source.readWindows(into: &config) { _ in true }
+  }
+
+  static func write(_ config: ModelConfig, to json: inout JSONObject) {
+    config.writeWindows(to: &json)
+  }
+
+  static func write(_ config: ModelConfig, to metadata: inout Metadata) {
+    config.writeWindows(to: &metadata)
+  }
+}

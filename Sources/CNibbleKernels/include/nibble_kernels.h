@@ -6,6 +6,7 @@
 #include "nibble_kernels_support.h"
 #include "nk_attention.h"
 #include "nk_blocks.h"
+#include "nk_feedback.h"
 #include "nk_float.h"
 #include "nk_groups.h"
 #include "nk_instruction_set.h"

@@ -19,6 +19,7 @@ MANIFEST = FIXTURES / "MANIFEST.json"
 # What does not follow the rule: another folder, arguments, or a file that takes the standard output.
 SPECIAL = {
     "models": {"arguments": ["Tests/Fixtures/models"]},
+    "calibration": {"arguments": ["Tests/Fixtures/models", "Tests/Fixtures/calibration"]},
     "mixes": {"output": "mixes/decisions.json"},
     "tokenizer_ids": {"folder": "tokenizers"},
     "sentence_pieces": {"folder": "tokenizers"},

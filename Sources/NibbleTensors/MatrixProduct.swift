@@ -43,6 +43,35 @@ public enum MatrixProduct {
     }
   }
 
+  /// Adds `XᵀY` to `sum`: how the columns of two matrices of as many rows go together.
+  ///
+  /// Rows of `sum` are split between threads at multiples of 64, so the result does not depend on the thread count.
+  ///
+  /// - Parameters:
+  ///   - x: `[n, columnCount]`, row-major.
+  ///   - y: `[n, columnCount]`, row-major.
+  ///   - n: rows of `x` and `y`.
+  ///   - columnCount: columns of `x` and `y`, rows and columns of `sum`.
+  ///   - sum: `[columnCount, columnCount]`, row-major; rows are columns of `x`.
+  ///   - pool: the threads that share the rows of `sum`.
+  public static func addCrossProducts(
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count n: Int, columnCount: Int,
+    to sum: UnsafeMutablePointer<Float>, pool: WorkerPool
+  ) {
+    guard n > 0, columnCount > 0 else { return }
+    _ = singleThreadedBLAS
+    let block = 64
+    pool.rows((columnCount + block - 1) / block) { blocks in
+      for index in blocks {
+        let first = index * block
+        cblas_sgemm(
+          CblasRowMajor, CblasTrans, CblasNoTrans, Int32(min(block, columnCount - first)),
+          Int32(columnCount), Int32(n), 1, x + first, Int32(columnCount), y, Int32(columnCount), 1,
+          sum + first * columnCount, Int32(columnCount))
+      }
+    }
+  }
+
   /// `y = x · Wᵀ` for `x` `[n, columnCount]`, `W` `[rowCount, columnCount]` and `y` `[n, rowCount]`, all row-major
   /// without gaps. One chain of fused multiply-adds a result: the same bits for any thread count.
   public static func multiply(

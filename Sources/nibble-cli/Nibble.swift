@@ -7,6 +7,7 @@ struct NibbleCommand: AsyncParsableCommand {
     commandName: "nibble", abstract: "Make large language models small, and prove what that cost.",
     subcommands: [
       PullCommand.self, QuantizeCommand.self, ConvertCommand.self, VerifyCommand.self,
+      CalibrateCommand.self,
       EvaluateCommand.self, InspectCommand.self, CompareCommand.self, GenerateCommand.self,
       ChatCommand.self, TokenizeCommand.self, BenchCommand.self, ExplainCommand.self,
     ])

@@ -17,6 +17,8 @@ struct Attention {
   let scale: Float
   /// c of c · tanh(x / c), which the scores go through; 0 = they do not.
   let softcap: Float
+  /// Tokens of each of the sequences that follow one another in the rows; nil = all rows are one sequence.
+  var sequenceTokenCount: Int?
 
   private var groupCount: Int { config.headCount / config.keyValueHeadCount }
   private var tileTokenCount: Int { max(1, 32 / groupCount) }
@@ -35,18 +37,22 @@ struct Attention {
 
   /// Attends with `queries`, `[tokens, heads · head size]`, into a matrix of the same shape.
   func attend(_ queries: Activations, into result: Activations) {
-    let tileCount = (queries.rowCount + tileTokenCount - 1) / tileTokenCount
-    let itemCount = config.keyValueHeadCount * tileCount
-    let rowCount = min(tileTokenCount, queries.rowCount) * groupCount
+    let length = sequenceTokenCount ?? queries.rowCount
+    let tileCount = (length + tileTokenCount - 1) / tileTokenCount
+    let sequenceItemCount = config.keyValueHeadCount * tileCount
+    let itemCount = queries.rowCount / length * sequenceItemCount
+    let rowCount = min(tileTokenCount, length) * groupCount
     let scratchCount = nk_attention_scratch(rowCount, config.headFeatureCount)
     let body: (Range<Int>) -> Void = { items in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: scratchCount) { scratch in
         guard let scratch = scratch.baseAddress else { return }
         for item in items {
-          let (head, tile) = item.quotientAndRemainder(dividingBy: tileCount)
-          let first = tile * tileTokenCount
-          let tokens = first..<min(first + tileTokenCount, queries.rowCount)
-          attend(queries, into: result, head: head, tokens: tokens, scratch)
+          let (sequence, rest) = item.quotientAndRemainder(dividingBy: sequenceItemCount)
+          let (head, tile) = rest.quotientAndRemainder(dividingBy: tileCount)
+          let start = sequence * length
+          let first = start + tile * tileTokenCount
+          let tokens = first..<min(first + tileTokenCount, start + length)
+          attend(queries, into: result, head: head, tokens: tokens, start: start, scratch)
         }
       }
     }
@@ -59,17 +65,18 @@ struct Attention {
   }
 
   private func attend(
-    _ queries: Activations, into result: Activations, head: Int, tokens: Range<Int>,
+    _ queries: Activations, into result: Activations, head: Int, tokens: Range<Int>, start: Int,
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let column = head * groupCount * config.headFeatureCount
     var tile = nk_attention_tile(
       query: queries.row(tokens.lowerBound) + column,
       result: result.row(tokens.lowerBound) + column,
-      keys: cache.keys(block: block, head: head), values: cache.values(block: block, head: head),
+      keys: cache.keys(block: block, head: head, from: start),
+      values: cache.values(block: block, head: head, from: start),
       scratch: scratch, token_stride: queries.columnCount, row_count: tokens.count * groupCount,
       group_count: groupCount, head_size: config.headFeatureCount,
-      first_position: cache.count + tokens.lowerBound, window: window ?? 0, scale: scale,
+      first_position: cache.count + tokens.lowerBound - start, window: window ?? 0, scale: scale,
       softcap: softcap, element: cache.type == .float16 ? NK_ATTENTION_HALF : NK_ATTENTION_FLOAT)
     nk_attend(&tile)
   }

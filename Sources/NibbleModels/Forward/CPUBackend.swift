@@ -14,16 +14,45 @@ final class CPUBackend: ForwardBackend {
   private let config: ModelConfig
   private let weights: WeightStore
   private let pool: WorkerPool
-  private let memory = ActivationPool()
+  let memory = ActivationPool()
+  /// Tokens of each of the sequences that a run holds; nil = a run is one sequence.
+  private let sequenceTokenCount: Int?
   private let scratch = ActivationScratch()
   private var rotary: RotaryTable?
   private var windowRotary: RotaryTable?
 
-  init(model: LanguageModel, contextCount: Int, pool: WorkerPool, cacheType: CacheType) {
+  convenience init(
+    model: LanguageModel, contextCount: Int, pool: WorkerPool, cacheType: CacheType
+  ) {
+    let cache = KeyValueCache(config: model.config, capacity: contextCount, type: cacheType)
+    self.init(model, pool, cache, sequenceTokenCount: nil)
+  }
+
+  /// Prepares for runs of several sequences one after another, each from position 0, through one block at a time.
+  ///
+  /// - Parameters:
+  ///   - model: whose weights to use.
+  ///   - sequenceTokenCount: tokens of each sequence.
+  ///   - runTokenCount: the most tokens of a run.
+  ///   - pool: the threads that share the work.
+  convenience init(
+    model: LanguageModel, sequenceTokenCount: Int, runTokenCount: Int, pool: WorkerPool
+  ) {
+    let cache = KeyValueCache(
+      config: model.config, capacity: runTokenCount, type: .float32, blockCount: 1)
+    self.init(model, pool, cache, sequenceTokenCount: sequenceTokenCount)
+    rotary?.prepare(positions: sequenceTokenCount, sequenceCount: sequenceTokenCount)
+    windowRotary?.prepare(positions: sequenceTokenCount, sequenceCount: sequenceTokenCount)
+  }
+
+  private init(
+    _ model: LanguageModel, _ pool: WorkerPool, _ cache: KeyValueCache, sequenceTokenCount: Int?
+  ) {
     config = model.config
     weights = model.weights
     self.pool = pool
-    cache = KeyValueCache(config: model.config, capacity: contextCount, type: cacheType)
+    self.cache = cache
+    self.sequenceTokenCount = sequenceTokenCount
     let headFeatureCount = config.headFeatureCount
     rotary = config.rope.map { RotaryTable($0, headFeatureCount: headFeatureCount) }
     windowRotary = config.windowRope.map { RotaryTable($0, headFeatureCount: headFeatureCount) }
@@ -51,10 +80,15 @@ final class CPUBackend: ForwardBackend {
     let y = memory.matrix(x.rowCount, x.columnCount)
     for row in 0..<y.rowCount {
       table.decodeRow(
-        cache.count + row,
+        position(of: row),
         into: UnsafeMutableBufferPointer(start: y.row(row), count: y.columnCount))
     }
     return y
+  }
+
+  /// The position of a row within its sequence.
+  private func position(of row: Int) -> Int {
+    cache.count + (sequenceTokenCount.map { row % $0 } ?? row)
   }
 
   func norm(_ x: Activations, _ weight: TensorID) -> Activations {
@@ -98,7 +132,13 @@ final class CPUBackend: ForwardBackend {
   }
 
   func linear(_ x: Activations, _ layers: [TensorID]) -> [Activations] {
-    let matrices = layers.map { weights.matrix($0) }
+    product(x, layers.map { weights.matrix($0) }, layers)
+  }
+
+  /// x Wᵀ + b with the matrices that are given and the biases of `layers`.
+  func product(
+    _ x: Activations, _ matrices: [PackedMatrix], _ layers: [TensorID]
+  ) -> [Activations] {
     let results = matrices.map { memory.matrix(x.rowCount, $0.rowCount) }
     multiply(
       matrices, x.pointer, count: x.rowCount, into: results.map { $0.pointer },
@@ -134,7 +174,7 @@ final class CPUBackend: ForwardBackend {
     let headCount = x.columnCount / config.headFeatureCount
     eachRow(x.rowCount, cost: 4 * x.columnCount) { row in
       y.row(row).update(from: x.row(row), count: x.columnCount)
-      table.apply(to: y.row(row), headCount: headCount, position: cache.count + row)
+      table.apply(to: y.row(row), headCount: headCount, position: position(of: row))
     }
     return y
   }
@@ -143,8 +183,9 @@ final class CPUBackend: ForwardBackend {
     _ queries: Activations, _ keys: Activations, _ values: Activations, block: Int
   ) -> Activations {
     let attention = Attention(
-      config: config, cache: cache, block: block, pool: pool, window: config.window(ofBlock: block),
-      scale: config.attentionScale, softcap: config.attentionSoftcap)
+      config: config, cache: cache, block: sequenceTokenCount == nil ? block : 0, pool: pool,
+      window: config.window(ofBlock: block), scale: config.attentionScale,
+      softcap: config.attentionSoftcap, sequenceTokenCount: sequenceTokenCount)
     attention.store(keys, values)
     let y = memory.matrix(queries.rowCount, queries.columnCount)
     attention.attend(queries, into: y)

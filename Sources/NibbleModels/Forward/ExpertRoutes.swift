@@ -28,4 +28,28 @@ struct ExpertRoutes {
       }
     }
   }
+
+  /// The ways that other scores chose, with the weights that these scores give them.
+  ///
+  /// - Parameters:
+  ///   - scores: the router's scores, `[tokens, experts]`.
+  ///   - leader: which experts each token goes through.
+  ///   - isNormalized: whether each token's weights are divided by their sum.
+  init(_ scores: Activations, following leader: ExpertRoutes, isNormalized: Bool) {
+    var sums = [Float](repeating: 0, count: scores.rowCount)
+    for token in 0..<scores.rowCount {
+      VectorKernels.softmax(scores.row(token), count: scores.columnCount)
+    }
+    experts = leader.experts
+    for (expert, route) in experts.enumerated() {
+      for step in route { sums[step.token] += scores.row(step.token)[expert] }
+    }
+    for expert in experts.indices {
+      for index in experts[expert].indices {
+        let token = experts[expert][index].token
+        let weight = scores.row(token)[expert]
+        experts[expert][index].weight = isNormalized ? weight / sums[token] : weight
+      }
+    }
+  }
 }

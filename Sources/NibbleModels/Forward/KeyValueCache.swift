@@ -15,25 +15,31 @@ final class KeyValueCache {
   private let memory: UnsafeMutableRawPointer
 
   /// Memory is reserved at once and becomes resident only as positions are filled.
-  init(config: ModelConfig, capacity: Int, type: CacheType) {
+  ///
+  /// - Parameters:
+  ///   - config: the shape of the heads.
+  ///   - capacity: positions that fit.
+  ///   - type: the format of keys and values.
+  ///   - blockCount: blocks that have keys and values at the same time; nil = all.
+  init(config: ModelConfig, capacity: Int, type: CacheType, blockCount: Int? = nil) {
     self.type = type
     self.capacity = capacity
     headCount = config.keyValueHeadCount
     headFeatureCount = config.headFeatureCount
-    let total = 2 * config.blockCount * headCount * capacity * headFeatureCount
+    let total = 2 * (blockCount ?? config.blockCount) * headCount * capacity * headFeatureCount
     memory = .allocate(byteCount: type.byteCount * total, alignment: 64)
   }
 
   deinit { memory.deallocate() }
 
-  /// Keys of one head, `[capacity, head size]` of ``type``.
-  func keys(block: Int, head: Int) -> UnsafeRawPointer {
-    UnsafeRawPointer(row(block: block, part: 0, head, position: 0))
+  /// Keys of one head from a position on, `[capacity - first, head size]` of ``type``.
+  func keys(block: Int, head: Int, from first: Int = 0) -> UnsafeRawPointer {
+    UnsafeRawPointer(row(block: block, part: 0, head, position: first))
   }
 
-  /// Values of one head, `[capacity, head size]` of ``type``.
-  func values(block: Int, head: Int) -> UnsafeRawPointer {
-    UnsafeRawPointer(row(block: block, part: 1, head, position: 0))
+  /// Values of one head from a position on, `[capacity - first, head size]` of ``type``.
+  func values(block: Int, head: Int, from first: Int = 0) -> UnsafeRawPointer {
+    UnsafeRawPointer(row(block: block, part: 1, head, position: first))
   }
 
   /// Writes one head's key and value, `[head size]` each, at `position`.

@@ -35,6 +35,8 @@ struct WeightStore: Sendable {
     self.vectors = vectors
   }
 
+  func hasMatrix(_ id: TensorID) -> Bool { matrices[id] != nil }
+
   /// A matrix that ``ModelSource`` has checked to be there.
   func matrix(_ id: TensorID) -> PackedMatrix {
     guard let matrix = matrices[id] else { preconditionFailure("no matrix \(id)") }

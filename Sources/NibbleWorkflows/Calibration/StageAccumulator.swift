@@ -1,0 +1,113 @@
+internal import NibbleModels
+internal import NibbleQuantization
+internal import NibbleTensors
+
+/// Adds up the statistics of one stage's input.
+///
+/// Columns are shared among threads and rows are taken in order, so that the sums are the same bits for any thread count.
+final class StageAccumulator {
+  private var result: InputStatistics
+  private let statistics: CalibrationStatistics
+  private let pool: WorkerPool
+  private var hessian: [Float]
+  private var cross: [Float] = []
+  private var magnitudeSums: [Double]
+  private var largest: [Float]
+  /// Rows whose squares are added in single precision before they are added in double.
+  private let chunk = 32
+
+  init(_ stage: CalibrationStage, _ statistics: CalibrationStatistics, _ pool: WorkerPool) {
+    let count = stage.columnCount
+    result = InputStatistics(stage)
+    self.statistics = statistics
+    self.pool = pool
+    hessian = statistics.contains(.secondMoments) ? [Float](repeating: 0, count: count * count) : []
+    let hasMagnitudes = statistics.contains(.magnitudes)
+    magnitudeSums = hasMagnitudes ? [Double](repeating: 0, count: count) : []
+    largest = hasMagnitudes ? [Float](repeating: 0, count: count) : []
+    if statistics.contains(.histogram) { result.histogram = Histogram(.values) }
+  }
+
+  func observe(_ rows: StageRows) {
+    guard let x = rows.current, rows.rowCount > 0 else { return }
+    let (rowCount, columnCount) = (rows.rowCount, result.columnCount)
+    result.tokenCount += rowCount
+    addSquares(x, rowCount)
+    if statistics.contains(.magnitudes) { addMagnitudes(x, rowCount) }
+    result.histogram?.observe(UnsafeBufferPointer(start: x, count: rowCount * columnCount))
+    guard statistics.contains(.secondMoments) else { return }
+    hessian.withUnsafeMutableBufferPointer { sum in
+      guard let sum = sum.baseAddress else { return }
+      MatrixProduct.addOuterProducts(
+        x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
+    }
+    guard let original = rows.original, rows.replaced != nil else { return }
+    if cross.isEmpty { cross = [Float](repeating: 0, count: columnCount * columnCount) }
+    cross.withUnsafeMutableBufferPointer { sum in
+      guard let sum = sum.baseAddress else { return }
+      MatrixProduct.addCrossProducts(
+        original, x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
+    }
+  }
+
+  private func addSquares(_ x: UnsafePointer<Float>, _ rowCount: Int) {
+    let columnCount = result.columnCount
+    result.squareSums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress else { return }
+      pool.rows(columnCount, grain: 64) { columns in
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns.count) { part in
+          guard let part = part.baseAddress else { return }
+          for first in stride(from: 0, to: rowCount, by: chunk) {
+            part.update(repeating: 0, count: columns.count)
+            for row in first..<min(first + chunk, rowCount) {
+              let values = x + row * columnCount + columns.lowerBound
+              for column in 0..<columns.count { part[column] += values[column] * values[column] }
+            }
+            let target = sums + columns.lowerBound
+            for column in 0..<columns.count { target[column] += Double(part[column]) }
+          }
+        }
+      }
+    }
+  }
+
+  private func addMagnitudes(_ x: UnsafePointer<Float>, _ rowCount: Int) {
+    let columnCount = result.columnCount
+    magnitudeSums.withUnsafeMutableBufferPointer { sums in
+      largest.withUnsafeMutableBufferPointer { largest in
+        for row in 0..<rowCount {
+          let values = x + row * columnCount
+          for column in 0..<columnCount {
+            let value = abs(values[column])
+            sums[column] += Double(value)
+            largest[column] = value > largest[column] ? value : largest[column]
+          }
+        }
+      }
+    }
+  }
+
+  /// The statistics of all rows that were observed.
+  func finish() -> InputStatistics {
+    let columnCount = result.columnCount
+    let factor = 1 / Float(max(1, result.tokenCount))
+    if statistics.contains(.secondMoments) {
+      hessian.withUnsafeMutableBufferPointer { h in
+        for row in 0..<columnCount {
+          for column in row..<columnCount {
+            let value = h[row * columnCount + column] * factor
+            h[row * columnCount + column] = value
+            h[column * columnCount + row] = value
+          }
+        }
+      }
+      result.hessian = hessian
+      if !cross.isEmpty { result.cross = cross.map { $0 * factor } }
+    }
+    if statistics.contains(.magnitudes) {
+      result.meanMagnitudes = magnitudeSums.map { $0 / Double(max(1, result.tokenCount)) }
+      result.largestMagnitudes = largest
+    }
+    return result
+  }
+}

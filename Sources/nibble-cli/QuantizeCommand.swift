@@ -25,11 +25,16 @@ struct QuantizeCommand: ParsableCommand {
         nibble quantize model -o out.gguf --type q4_k_m --override 'ffn_down=q6_k' --keep 'blk\\.0\\.'
         nibble quantize model -o folder --type int4-g64-asym --range mse --embedding-type int8-row-sym
         nibble quantize model -o folder --type nf4-g64-dq
+        nibble quantize model -o out.gguf --type q4_0 --calibration text.txt
+
+      With --calibration the codes are found while text runs through the model, so that each layer's outputs, not its \
+      weights, stay near. TEXT is a UTF-8 file, JSON lines (.jsonl) of {"text": ...} or {"messages": [...]}, or a folder \
+      of such files.
 
       Exit codes: 0 done and verified, 1 the work failed, 2 bad usage, 3 the file is not what was meant.
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case rtn, hqq }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case auto, rtn, hqq, gptq }
 
   @Argument(help: "The model to quantize.")
   var model: String
@@ -42,9 +47,12 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point.")
+      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point, gptq feeds errors back with text; auto is gptq with --calibration, else rtn."
+    )
   )
-  var method: Method = .rtn
+  var method: Method = .auto
+
+  @OptionGroup var calibration: CalibrationArguments
 
   @Option(
     help: ArgumentHelp(
@@ -91,10 +99,16 @@ struct QuantizeCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func validate() throws {
-    guard method == .rtn || range == nil else {
-      throw ValidationError("--method hqq chooses the range itself: leave --range out")
+    guard range == nil || method != .hqq && !isCalibrated else {
+      throw ValidationError("this method chooses the range itself: leave --range out")
+    }
+    if isCalibrated, method == .rtn || method == .hqq {
+      throw ValidationError("--method \(method.rawValue) takes no text: leave --calibration out")
     }
   }
+
+  /// Whether text is run through the model.
+  private var isCalibrated: Bool { calibration.calibration != nil || method == .gptq }
 
   func run() throws {
     var selection = TypeSelection(base: type)
@@ -106,6 +120,7 @@ struct QuantizeCommand: ParsableCommand {
     var job = QuantizeJob(source: model, output: output, selection: selection)
     job.range = method == .hqq ? HalfQuadratic() : range?.estimator
     job.findsExactMeans = exactKmeans
+    if isCalibrated { job.calibration = try calibration.options() }
     job.format = format
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force

@@ -13,6 +13,15 @@ public enum RowOrder: Sendable, Equatable {
   /// Row `i` is column `i` of the file's matrix.
   case transposed
 
+  /// The order that undoes this one.
+  public var inverse: RowOrder {
+    switch self {
+    case .same, .transposed: self
+    case .interleaved(let count): .halves(headRowCount: count)
+    case .halves(let count): .interleaved(headRowCount: count)
+    }
+  }
+
   /// The source row that holds target row `row`, where rows are moved as a whole.
   public func sourceRow(_ row: Int) -> Int {
     switch self {

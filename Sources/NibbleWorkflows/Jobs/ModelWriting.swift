@@ -1,5 +1,6 @@
 internal import Foundation
 internal import NibbleCheckpoints
+internal import NibbleModels
 internal import NibbleTensors
 
 /// The part that all jobs share that write a model: stream the tensors, finish the file, reopen it and compare.
@@ -11,6 +12,8 @@ struct ModelWriting {
   let phase: String
   let isVerifying: Bool
   let start: ContinuousClock.Instant
+  /// Makes the tensors that need text run through the model, before the others.
+  var calibrate: ((CalibratedLayers) throws -> CalibrationSummary)?
 
   /// Writes and verifies the tasks.
   ///
@@ -25,8 +28,18 @@ struct ModelWriting {
     let plans = tasks.map(\.plan)
     let writer = DeferredWriter { try makeWriter(plans) }
     var hashes: [ByteHash] = []
+    var calibration: CalibrationReport?
     do {
-      hashes = try transfer.write(to: writer, phase: phase)
+      var layers: CalibratedLayers?
+      if let calibrate {
+        let calibrated = CalibratedLayers(tasks, transfer.chunks, writer: writer)
+        calibration = CalibrationReport(try calibrate(calibrated), calibrated.reports)
+        if let name = calibrated.missing.first {
+          throw ModelError(.unsupported, "the text never reaches the layer \(name)")
+        }
+        layers = calibrated
+      }
+      hashes = try transfer.write(to: writer, phase: phase, written: layers?.hashes ?? [:])
       try writer.made()
       try writer.finish()
     } catch {
@@ -44,11 +57,13 @@ struct ModelWriting {
         throw JobCancelled(writtenPath: output)
       }
     }
-    return report(finding, seconds: written - start, verification: .now - written)
+    return report(
+      finding, calibration, seconds: written - start, verification: .now - written)
   }
 
   private func report(
-    _ finding: OutputVerification.Finding?, seconds: Duration, verification: Duration
+    _ finding: OutputVerification.Finding?, _ calibration: CalibrationReport?, seconds: Duration,
+    verification: Duration
   ) -> TransferReport {
     let tensors = tasks.enumerated().map { index, task in
       TensorReport(
@@ -60,7 +75,8 @@ struct ModelWriting {
       output: output, tensors: tensors, seconds: seconds / .seconds(1),
       verificationSeconds: finding == nil ? 0 : verification / .seconds(1),
       outputByteCount: byteCount(of: output), peakMemoryByteCount: peakMemoryByteCount(),
-      isVerified: finding.map(\.failures.isEmpty), failures: finding?.failures ?? [], notes: notes)
+      isVerified: finding.map(\.failures.isEmpty), failures: finding?.failures ?? [],
+      calibration: calibration, notes: notes)
   }
 }
 

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NibbleCheckpoints
 internal import NibbleModels
 public import NibbleQuantization
@@ -23,6 +24,8 @@ public struct QuantizeJob: Sendable {
   public var range: (any RangeEstimator)?
   /// Whether learned levels are found by dynamic programming.
   public var findsExactMeans = false
+  /// How to quantize with text run through the model; nil quantizes from the weights alone.
+  public var calibration: CalibratedQuantization?
   /// How to write it; nil takes GGUF for mixes of GGUF's types and safetensors for other schemes.
   public var format: Format?
   /// Whether tensors that are quantized already may be decoded and quantized again.
@@ -52,9 +55,16 @@ public struct QuantizeJob: Sendable {
     let model = try ModelSource.open(source)
     let tasks = try tasks(model)
     try requireOriginals(tasks)
-    let writing = ModelWriting(
+    var writing = ModelWriting(
       tasks: tasks, environment: environment, output: output, notes: model.notes,
       phase: "quantizing", isVerifying: isVerifying, start: start)
+    if let calibration {
+      let language = try LanguageModel(model)
+      let folder = URL(filePath: output).deletingLastPathComponent().path
+      writing.calibrate = { layers in
+        try calibration.run(language, layers, spillFolder: folder, environment)
+      }
+    }
     switch chosenFormat {
     case .gguf:
       return try writing.run { [output, fileType] plans in

@@ -14,6 +14,8 @@ struct TensorTask: Sendable {
 
   /// The name in the output.
   var name: String
+  /// What the tensor does in the model; nil for tensors that the output needs beyond the model's.
+  var id: TensorID?
   /// Dimensions, slowest first.
   var shape: [Int]
   var origin: Origin
@@ -23,9 +25,12 @@ struct TensorTask: Sendable {
   var reason: String?
   /// What finds codes and scales, where the type is a scheme.
   var method = RoundToNearest()
+  /// Whether the codes are found while text runs through the model.
+  var isCalibrated = false
 
   init(_ tensor: MappedTensor, type: StoredType, reason: String?) {
     name = tensor.name
+    id = tensor.id
     if case .plain = type, tensor.isTransposedWhenPlain {
       shape = tensor.shape.reversed()
       origin = .stored(tensor.origin.transposed)

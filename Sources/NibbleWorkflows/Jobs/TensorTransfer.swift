@@ -19,18 +19,26 @@ struct TensorTransfer {
 
   /// Writes all tensors; memory stays at a few chunks a thread, whatever the model's size.
   ///
+  /// - Parameters:
+  ///   - writer: takes the bytes.
+  ///   - phase: what to call this in reports of progress.
+  ///   - written: hashes of the chunks that were written before, by index.
   /// - Returns: a hash of each chunk's bytes in the output.
   /// - Throws: ``CheckpointError/Code/invalidValue`` for the first NaN or infinity in the source, the writer's errors, and
   ///   ``JobCancelled``.
-  func write(to writer: any CheckpointWriter, phase: String) throws -> [ByteHash] {
-    let hashes = Mutex([ByteHash?](repeating: nil, count: chunks.count))
+  func write(
+    to writer: any CheckpointWriter, phase: String, written: [Int: ByteHash] = [:]
+  ) throws -> [ByteHash] {
+    let hashes = Mutex(chunks.indices.map { written[$0] })
     let pages = ChunkCount(tasks, chunks)
     let meter = ProgressMeter(phase, total: ProgressMeter.byteCount(tasks), progress)
     try loop.run(chunks.count) { index, scratch in
       let chunk = chunks[index]
       let task = tasks[chunk.task]
-      let hash = try transfer(chunk, task, to: writer, scratch)
-      hashes.withLock { $0[index] = hash }
+      if written[index] == nil {
+        let hash = try transfer(chunk, task, to: writer, scratch)
+        hashes.withLock { $0[index] = hash }
+      }
       task.releaseSource(chunk.rows)
       if pages.finish(chunk) { task.releaseSource() }
       meter.add(chunk.rows.count * task.sourceRowByteCount)

@@ -36,6 +36,8 @@ public struct TransferReport: Sendable {
   public var isVerified: Bool?
   /// What the verification found wrong.
   public var failures: [String]
+  /// What quantizing with text did; nil where none was used.
+  public var calibration: CalibrationReport?
   /// What the user should know.
   public var notes: [String]
 
@@ -63,6 +65,7 @@ public struct TransferReport: Sendable {
       "verified": isVerified.map { .bool($0) } ?? .null,
       "failures": .array(failures.map { .string($0) }),
       "notes": .array(notes.map { .string($0) }),
+      "calibration": calibration?.json ?? .null,
       "tensors": .array(tensors.map(\.json)),
     ]
   }

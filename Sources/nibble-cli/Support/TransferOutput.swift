@@ -9,6 +9,7 @@ extension TransferReport {
       print(json.text(.indented(2)))
     } else if !options.quiet {
       print(table)
+      if let calibrationText { print(calibrationText) }
       print(summary)
     }
     for note in notes { options.note(note) }
@@ -29,6 +30,30 @@ extension TransferReport {
       ])
     }
     return table.text
+  }
+
+  /// What quantizing with text achieved; nil where none was used.
+  private var calibrationText: String? {
+    guard let calibration else { return nil }
+    var table = Table(columns: [
+      .left("layer"), .right("objective before"), .right("after"), .right("ratio"),
+      .right("damping"), .right("seconds"),
+    ])
+    for layer in calibration.layers {
+      let report = layer.report
+      table.rows.append([
+        layer.name + (layer.expert.map { " expert \($0)" } ?? ""),
+        errorText(report.objectiveBefore), errorText(report.objectiveAfter),
+        String(format: "%.3f", report.ratio), String(format: "%.3g", report.damping),
+        String(format: "%.2f", layer.seconds),
+      ])
+    }
+    let summary = calibration.summary
+    return table.text
+      + String(
+        format: "\n%d tokens in %d windows, objective %.3f of round-to-nearest, %@",
+        summary.tokenCount, summary.windowCount, calibration.objectiveRatio,
+        ProgressBar.duration(summary.seconds))
   }
 
   private var summary: String {

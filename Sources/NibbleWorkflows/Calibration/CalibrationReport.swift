@@ -1,0 +1,49 @@
+public import NibbleCheckpoints
+internal import NibbleQuantization
+
+/// What quantizing with text did, layer by layer.
+public struct CalibrationReport: Sendable {
+  /// What was run.
+  public var summary: CalibrationSummary
+  /// The layers, in the order of the run.
+  public var layers: [CalibratedLayerReport]
+
+  init(_ summary: CalibrationSummary, _ layers: [CalibratedLayerReport]) {
+    self.summary = summary
+    self.layers = layers
+  }
+
+  /// The sum of all layers' objectives after, over that before.
+  public var objectiveRatio: Double {
+    let before = layers.reduce(0) { $0 + $1.report.objectiveBefore }
+    return before > 0 ? layers.reduce(0) { $0 + $1.report.objectiveAfter } / before : 1
+  }
+
+  /// The report as a JSON object.
+  public var json: JSONValue {
+    [
+      "seconds": .number(summary.seconds),
+      "windows": .integer(Int64(summary.windowCount)),
+      "tokens": .integer(Int64(summary.tokenCount)),
+      "objective_ratio": .number(objectiveRatio),
+      "kept_bytes": .integer(Int64(summary.keptByteCount)),
+      "spilled_bytes": .integer(Int64(summary.spilledByteCount)),
+      "layers": .array(layers.map(\.json)),
+    ]
+  }
+}
+
+extension CalibratedLayerReport {
+  /// The report as a JSON object.
+  public var json: JSONValue {
+    [
+      "name": .string(name),
+      "expert": expert.map { .integer(Int64($0)) } ?? .null,
+      "objective_before": .number(report.objectiveBefore),
+      "objective_after": .number(report.objectiveAfter),
+      "damping": .number(report.damping),
+      "seconds": .number(seconds),
+      "notes": .array(report.notes.map { .string($0) }),
+    ]
+  }
+}

@@ -7,20 +7,20 @@ import Testing
   @Test(arguments: feedbackSchemes)
   func neverWorseThanRoundToNearest(scheme: Scheme) throws {
     let columnCount = 256
-    let weights = TestWeights.gaussian(count: 11 * columnCount, seed: 2).map { $0 * 0.05 }
+    let weights = TestWeights.gaussian(count: 6 * columnCount, seed: 2).map { $0 * 0.05 }
     let statistics = try FeedbackSamples.statistics(columnCount)
     let (tensor, report) = try ErrorFeedback().quantize(
       weights, columnCount: columnCount, as: scheme, statistics)
     let isBlock = GGMLType(scheme: scheme) != nil
     let plain = try weights.withUnsafeBufferPointer {
       try RoundToNearest(range: isBlock ? nil : MeanSquaredError()).quantize(
-        $0, rowCount: 11, columnCount: columnCount, as: scheme)
+        $0, rowCount: 6, columnCount: columnCount, as: scheme)
     }
     let before = FeedbackSamples.objectives(
       weights, plain.dequantized(), statistics.hessian, columnCount)
     let after = FeedbackSamples.objectives(
       weights, tensor.dequantized(), statistics.hessian, columnCount)
-    for row in 0..<11 { #expect(after[row] <= before[row] * 1.00001, "row \(row)") }
+    for row in 0..<6 { #expect(after[row] <= before[row] * 1.00001, "row \(row)") }
     let (sumBefore, sumAfter) = (before.reduce(0, +), after.reduce(0, +))
     #expect(sumAfter < 0.6 * sumBefore, "\(scheme): \(sumAfter / sumBefore)")
     #expect(abs(report.objectiveBefore - sumBefore) < 1e-4 * sumBefore)
@@ -32,7 +32,7 @@ import Testing
     if isBlock {
       let parts = try GGMLBlocks().pack(tensor)
       let back = try GGMLBlocks().unpack(
-        parts, rowCount: 11, columnCount: columnCount, scheme: scheme)
+        parts, rowCount: 6, columnCount: columnCount, scheme: scheme)
       #expect(back == tensor)
     }
   }
@@ -67,6 +67,7 @@ import Testing
     let scheme = try #require(Scheme(name: "int4-g16-sym"))
     var method = ErrorFeedback()
     method.order = order
+    method.damping = 0.01
     method.refinementRounds = 0
     let (tensor, report) = try method.quantize(
       weights, columnCount: columnCount, as: scheme, statistics)

@@ -38,9 +38,11 @@ typedef struct {
   void (*load)(const float *rows, size_t stride, size_t row_count, size_t column_count, float *tile);
   /// Rounds the columns in the order `order`. Column order[k] is rounded after
   /// sum over j < k of feedback[k][j] * (target - value of column order[j]) was added to it.
-  /// `errors` is scratch, [column_count][8].
+  /// `feedback` may be null, for none. `errors` is scratch, [column_count][8]. With the pivots of the matrix plus `damping` in that order (0 for padding),
+  /// objective[lane] receives (values - target)' matrix (values - target), nearly.
   void (*sweep)(const nk_grid_tile *grid, const float *target, const uint32_t *order, const float *feedback,
-                size_t column_count, float *errors, float *values, uint8_t *codes);
+                const float *pivots, float damping, size_t column_count, float *errors, float *values, uint8_t *codes,
+                double *objective);
   /// gradient = matrix * (values - target) and objective[lane] = (values - target)' matrix (values - target), for a
   /// symmetric matrix. `errors` receives values - target.
   void (*gradient)(const float *matrix, size_t column_count, const float *target, const float *values, float *errors,

@@ -18,8 +18,10 @@ public struct ErrorFeedback: Sendable {
   }
 
   public var order = Order.descendingImportance
-  /// What is added to the diagonal of the statistics, as a share of its mean.
-  public var damping = 0.01
+  /// What is added to the diagonal of the statistics for target and sweep, as a share of its mean.
+  ///
+  /// More damping costs little on the tokens that the statistics saw, and helps on others when these were few.
+  public var damping = 0.05
   /// How often scales are fitted again and the sweep is repeated.
   public var refinementRounds = 3
   /// Passes of coordinate descent over the codes in each of these rounds, at most.
@@ -61,9 +63,11 @@ public struct ErrorFeedback: Sendable {
         scheme.isRowLocal
         ? try starts.weighted(target, importance: statistics.importance) : [plain]
       rows.fixedScales = plain.fixedScales
-      return optimize(target, metric, plain, grids, into: rows, pool)
+      return TileRun.optimize(
+        target, metric, plain, grids, into: rows, roundCount: refinementRounds,
+        passLimit: descentPasses, pool)
     }
-    var report: LayerReport
+    let report: LayerReport
     if let target {
       let result = target.withUnsafeBufferPointer { buffer in
         Result { () throws(QuantizationError) in try run(buffer) }
@@ -72,35 +76,6 @@ public struct ErrorFeedback: Sendable {
     } else {
       report = try run(weights)
     }
-    report.deadColumnCount = statistics.importance.count { $0 == 0 }
     return (try rows.tensor(), report)
-  }
-
-  /// Runs over the rows, eight at a time.
-  private func optimize(
-    _ target: UnsafeBufferPointer<Float>, _ metric: LayerMetric, _ plain: RowSolutions,
-    _ grids: [RowSolutions], into rows: RowSolutions, _ pool: WorkerPool
-  ) -> LayerReport {
-    let rowCount = rows.rowCount
-    var sums: GroupSums?
-    if refinementRounds > 0, case .minimum = rows.shape.scheme.offset {
-      sums = GroupSums(rows.shape, metric)
-    }
-    var isUnchanged = [Bool](repeating: false, count: rowCount)
-    isUnchanged.withUnsafeMutableBufferPointer { isUnchanged in
-      pool.rows((rowCount + 7) / 8) { tiles in
-        let run = TileRun(self, rows.shape, metric, sums)
-        for tile in tiles {
-          run.optimize(target, plain, grids, tile: tile, into: rows, isUnchanged)
-        }
-      }
-    }
-    func total(_ rows: RowSolutions) -> Double {
-      rows.objectives[..<rowCount].reduce(0, +) / metric.unit
-    }
-    return LayerReport(
-      objectiveBefore: total(plain), objectiveAfter: total(rows), damping: metric.damping,
-      isDiagonal: metric.isDiagonal, deadColumnCount: 0,
-      unchangedRowCount: isUnchanged.count { $0 })
   }
 }

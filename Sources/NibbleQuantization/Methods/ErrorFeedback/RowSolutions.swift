@@ -78,6 +78,23 @@ final class RowSolutions {
     for (index, value) in source.enumerated() { target[start + index] = value }
   }
 
+  /// Copies a row to another matrix of the same shape.
+  func copy(row: Int, to other: RowSolutions) {
+    func copy<T>(
+      _ source: UnsafeMutableBufferPointer<T>, _ target: UnsafeMutableBufferPointer<T>, _ count: Int
+    ) {
+      for index in row * count..<(row + 1) * count { target[index] = source[index] }
+    }
+    copy(codes, other.codes, shape.columnCount)
+    copy(scales, other.scales, max(shape.groupCount, shape.learnedCount))
+    copy(offsets, other.offsets, shape.groupCount)
+    copy(scaleParents, other.scaleParents, shape.parentCount)
+    copy(offsetParents, other.offsetParents, shape.parentCount)
+    copy(scaleCodes, other.scaleCodes, shape.parentCount > 0 ? shape.groupCount : 0)
+    copy(offsetCodes, other.offsetCodes, shape.parentCount > 0 ? shape.groupCount : 0)
+    copy(objectives, other.objectives, 1)
+  }
+
   /// The tensor that these rows are.
   func tensor() throws(QuantizationError) -> QuantizedTensor {
     let scheme = shape.scheme

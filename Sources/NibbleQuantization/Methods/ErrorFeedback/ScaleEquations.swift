@@ -13,11 +13,11 @@ final class ScaleEquations {
   private(set) var slope: [Double]
   private let metric: LayerMetric
   private let sums: GroupSums?
-  private var levels: [Float]
-  private var scales: [Float]
-  private var scaleSlopes: [Float]
-  private var mixed: [Float]
-  private var minimumSlopes: [Float]
+  private let levels: LaneBuffer<Float>
+  private let scales: LaneBuffer<Float>
+  private let scaleSlopes: LaneBuffer<Float>
+  private let mixed: LaneBuffer<Float>
+  private let minimumSlopes: LaneBuffer<Float>
 
   init(_ shape: RowShape, _ metric: LayerMetric, _ sums: GroupSums?) {
     self.shape = shape
@@ -27,11 +27,11 @@ final class ScaleEquations {
     parameterCount = sums == nil ? count : 2 * count
     matrix = [Double](repeating: 0, count: parameterCount * parameterCount)
     slope = [Double](repeating: 0, count: parameterCount)
-    levels = [Float](repeating: 0, count: shape.paddedCount * 8)
-    scales = [Float](repeating: 0, count: count * count * 8)
-    scaleSlopes = [Float](repeating: 0, count: count * 8)
-    mixed = sums == nil ? [] : scales
-    minimumSlopes = scaleSlopes
+    levels = LaneBuffer(shape.paddedCount)
+    scales = LaneBuffer(count * count)
+    scaleSlopes = LaneBuffer(count)
+    mixed = LaneBuffer(sums == nil ? 0 : count * count)
+    minimumSlopes = LaneBuffer(count)
   }
 
   /// Sums up the equations of all lanes.
@@ -42,35 +42,61 @@ final class ScaleEquations {
         levels[8 * column + lane] = state.level(8 * column + lane, place + lane)
       }
     }
+    guard !metric.isSeparable else { return assembleColumns(state) }
     feedbackKernels.normals(
-      metric.matrix, shape.paddedCount, shape.firstColumns, shape.groupCount, levels,
-      state.gradient, &scales, &scaleSlopes)
+      metric.matrix, shape.paddedCount, shape.firstColumns, shape.groupCount, levels.base,
+      state.gradient.base, scales.base, scaleSlopes.base)
     guard let sums else { return }
     feedbackKernels.mixed(
       sums.products, shape.paddedCount, sums.rowCount, shape.firstColumns, shape.groupCount,
-      levels, state.gradient, &mixed, &minimumSlopes)
+      levels.base, state.gradient.base, mixed.base, minimumSlopes.base)
+  }
+
+  /// The same for a diagonal matrix, where groups do not meet.
+  private func assembleColumns(_ state: TileState) {
+    let count = shape.groupCount
+    for buffer in [scales, scaleSlopes, mixed, minimumSlopes] {
+      buffer.base.update(repeating: 0, count: buffer.count)
+    }
+    for column in 0..<shape.columnCount {
+      let group = Int(shape.groups[column])
+      let weight = metric.diagonal[column]
+      for lane in 0..<8 {
+        let index = 8 * column + lane
+        let level = levels[index]
+        let (slope, place) = (8 * group + lane, 8 * group * (count + 1) + lane)
+        scales[place] += weight * level * level
+        scaleSlopes[slope] += level * state.gradient[index]
+        minimumSlopes[slope] += state.gradient[index]
+        if sums != nil { mixed[place] += weight * level }
+      }
+    }
   }
 
   /// Takes out the equations of one lane.
   func select(lane: Int) {
     let (count, width) = (shape.groupCount, parameterCount)
-    for g in 0..<count {
-      slope[g] = Double(scaleSlopes[8 * g + lane])
-      for h in 0...g {
-        let value = Double(scales[8 * (g * count + h) + lane])
-        matrix[g * width + h] = value
-        matrix[h * width + g] = value
+    matrix.withUnsafeMutableBufferPointer { matrix in
+      for g in 0..<count {
+        for h in 0...g {
+          let value = Double(scales[8 * (g * count + h) + lane])
+          matrix[g * width + h] = value
+          matrix[h * width + g] = value
+        }
+      }
+      guard let sums else { return }
+      for g in 0..<count {
+        for h in 0..<count {
+          let value = Double(mixed[8 * (g * count + h) + lane])
+          matrix[g * width + count + h] = value
+          matrix[(count + h) * width + g] = value
+          matrix[(count + g) * width + count + h] = sums.totals[g * count + h]
+        }
       }
     }
-    guard let sums else { return }
     for g in 0..<count {
-      slope[count + g] = Double(minimumSlopes[8 * g + lane])
-      for h in 0..<count {
-        let value = Double(mixed[8 * (g * count + h) + lane])
-        matrix[g * width + count + h] = value
-        matrix[(count + h) * width + g] = value
-        matrix[(count + g) * width + count + h] = sums.totals[g * count + h]
-      }
+      slope[g] = Double(scaleSlopes[8 * g + lane])
+      if sums != nil { slope[count + g] = Double(minimumSlopes[8 * g + lane]) }
     }
   }
 }
@@ -89,6 +115,13 @@ struct GroupSums {
     let rowCount = (count + 7) / 8 * 8
     var products = [Float](repeating: 0, count: rowCount * padded)
     var totals = [Double](repeating: 0, count: count * count)
+    guard !metric.isSeparable else {
+      for column in 0..<shape.columnCount {
+        totals[Int(shape.groups[column]) * (count + 1)] += Double(metric.diagonal[column])
+      }
+      (self.products, self.rowCount, self.totals) = ([], rowCount, totals)
+      return
+    }
     for column in 0..<padded {
       var sums = [Double](repeating: 0, count: count)
       for other in 0..<shape.columnCount {

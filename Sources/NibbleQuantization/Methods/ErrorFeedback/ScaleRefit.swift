@@ -32,11 +32,13 @@ final class ScaleRefit {
     parents = [Double](repeating: 0, count: families.count * shape.parentCount)
   }
 
-  /// Gives `trial` the grids that suit the codes of `state` best; a lane that gains nothing keeps its own.
-  func refit(_ state: TileState, into trial: TileState, laneCount: Int) {
+  /// Gives `trial` the grids that suit the codes of `state` best, and the objectives that `state` would have on them; a
+  /// lane that gains nothing keeps its own.
+  func refit(_ state: TileState, into trial: TileState) {
     equations.assemble(state)
     for lane in 0..<8 { trial.copyGrid(lane: lane, from: state) }
-    for lane in 0..<laneCount {
+    trial.objectives.copy(from: state.objectives)
+    for lane in 0..<8 {
       equations.select(lane: lane)
       solve(state, lane)
       for family in families { encode(family, state, lane) }
@@ -52,6 +54,7 @@ final class ScaleRefit {
         change += (values[index] - present[index]) * (equations.slope[index] + slope[index])
       }
       guard change < 0 else { continue }
+      trial.objectives[lane] += change
       for family in families {
         family.store(values: values, integers: integers, parents: parents, in: trial, lane)
       }

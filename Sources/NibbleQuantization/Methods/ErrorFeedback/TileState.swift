@@ -1,53 +1,53 @@
 internal import CNibbleKernels
 
 /// Eight rows side by side: their grids, codes, values, and how they stand in the metric.
-///
-/// Arrays are `[..][8]`, a lane for each row.
 final class TileState {
   let shape: RowShape
   private let metric: LayerMetric
-  var codes: [UInt8]
-  var values: [Float]
+  let codes: LaneBuffer<UInt8>
+  let values: LaneBuffer<Float>
   /// The metric's matrix times (values - target).
-  var gradient: [Float]
-  var scales: [Float]
-  var offsets: [Float]
-  var scaleParents: [Float]
-  var offsetParents: [Float]
-  var scaleCodes: [Float]
-  var offsetCodes: [Float]
+  let gradient: LaneBuffer<Float>
+  let scales: LaneBuffer<Float>
+  let offsets: LaneBuffer<Float>
+  let scaleParents: LaneBuffer<Float>
+  let offsetParents: LaneBuffer<Float>
+  let scaleCodes: LaneBuffer<Float>
+  let offsetCodes: LaneBuffer<Float>
   /// Each lane's (values - target)ᵀ matrix (values - target).
-  var objectives = [Double](repeating: 0, count: 8)
-  /// Levels of a table, and the thresholds between them.
-  private(set) var levels: [Float]
-  private(set) var thresholds: [Float]
-  private(set) var inverses: [Float]
-  private(set) var zeros: [Float]
-  private(set) var shifts: [Float]
-  private var errors: [Float]
+  let objectives = LaneBuffer<Double>(1)
+  /// What rounding needs, made from scales and offsets; ``nk_grid_tile`` tells how.
+  let factors: LaneBuffer<Float>
+  let inverses: LaneBuffer<Float>
+  let zeros: LaneBuffer<Float>
+  let shifts: LaneBuffer<Float>
+  let levels: LaneBuffer<Float>
+  let thresholds: LaneBuffer<Float>
+  private let errors: LaneBuffer<Float>
 
   init(_ shape: RowShape, _ metric: LayerMetric) {
     self.shape = shape
     self.metric = metric
-    func zeros(_ count: Int) -> [Float] { [Float](repeating: 0, count: count * 8) }
-    codes = [UInt8](repeating: 0, count: shape.paddedCount * 8)
-    values = zeros(shape.paddedCount)
-    gradient = values
-    errors = values
-    scales = zeros(max(shape.groupCount, shape.learnedCount))
-    offsets = zeros(shape.groupCount)
-    inverses = offsets
-    self.zeros = offsets
-    shifts = offsets
-    scaleParents = zeros(shape.parentCount)
-    offsetParents = scaleParents
-    scaleCodes = zeros(shape.parentCount > 0 ? shape.groupCount : 0)
-    offsetCodes = scaleCodes
-    levels = zeros(shape.levelCount)
-    thresholds = zeros(max(shape.levelCount - 1, 0))
+    let (padded, groups, parents) = (shape.paddedCount, shape.groupCount, shape.parentCount)
+    codes = LaneBuffer(padded)
+    values = LaneBuffer(padded)
+    gradient = LaneBuffer(padded)
+    errors = LaneBuffer(padded)
+    scales = LaneBuffer(max(groups, shape.learnedCount))
+    offsets = LaneBuffer(groups)
+    scaleParents = LaneBuffer(parents)
+    offsetParents = LaneBuffer(parents)
+    scaleCodes = LaneBuffer(parents > 0 ? groups : 0)
+    offsetCodes = LaneBuffer(parents > 0 ? groups : 0)
+    factors = LaneBuffer(groups)
+    inverses = LaneBuffer(groups)
+    zeros = LaneBuffer(groups)
+    shifts = LaneBuffer(groups)
+    levels = LaneBuffer(shape.levelCount)
+    thresholds = LaneBuffer(max(shape.levelCount - 1, 0))
     if let table = shape.table {
-      for index in levels.indices { levels[index] = table.levels[index / 8] }
-      for index in thresholds.indices { thresholds[index] = table.thresholds[index / 8] }
+      for index in 0..<levels.count { levels[index] = table.levels[index / 8] }
+      for index in 0..<thresholds.count { thresholds[index] = table.thresholds[index / 8] }
     }
   }
 
@@ -55,89 +55,92 @@ final class TileState {
 
   /// Takes over the grids of up to eight rows, and their codes.
   func load(_ rows: RowSolutions, from first: Int, count: Int) {
-    func copy<T>(
-      _ source: UnsafeMutableBufferPointer<T>, _ target: inout [T], _ perRow: Int
-    ) {
-      for lane in 0..<count {
-        for index in 0..<perRow {
-          target[8 * index + lane] = source[(first + lane) * perRow + index]
-        }
-      }
+    for lane in 0..<count {
+      let row = rows.codes[
+        (first + lane) * shape.columnCount..<(first + lane + 1) * shape.columnCount]
+      for (column, code) in row.enumerated() { codes[8 * column + lane] = code }
     }
-    copy(rows.codes, &codes, shape.columnCount)
-    copy(rows.scales, &scales, max(shape.groupCount, shape.learnedCount))
-    copy(rows.offsets, &offsets, shape.groupCount)
-    copy(rows.scaleParents, &scaleParents, shape.parentCount)
-    copy(rows.offsetParents, &offsetParents, shape.parentCount)
-    if shape.parentCount > 0 {
-      copy(rows.scaleCodes, &scaleCodes, shape.groupCount)
-      copy(rows.offsetCodes, &offsetCodes, shape.groupCount)
-    }
+    scales.load(rows.scales, from: first, laneCount: count)
+    offsets.load(rows.offsets, from: first, laneCount: count)
+    scaleParents.load(rows.scaleParents, from: first, laneCount: count)
+    offsetParents.load(rows.offsetParents, from: first, laneCount: count)
+    scaleCodes.load(rows.scaleCodes, from: first, laneCount: count)
+    offsetCodes.load(rows.offsetCodes, from: first, laneCount: count)
     prepareGrid()
   }
 
   /// Writes one lane's grid, codes and objective to a row.
   func store(lane: Int, to rows: RowSolutions, row: Int) {
-    func copy<T>(
-      _ source: [T], _ target: UnsafeMutableBufferPointer<T>, _ perRow: Int
-    ) {
-      for index in 0..<perRow { target[row * perRow + index] = source[8 * index + lane] }
+    for column in 0..<shape.columnCount {
+      rows.codes[row * shape.columnCount + column] = codes[8 * column + lane]
     }
-    copy(codes, rows.codes, shape.columnCount)
-    copy(scales, rows.scales, max(shape.groupCount, shape.learnedCount))
-    copy(offsets, rows.offsets, shape.groupCount)
-    copy(scaleParents, rows.scaleParents, shape.parentCount)
-    copy(offsetParents, rows.offsetParents, shape.parentCount)
-    if shape.parentCount > 0 {
-      copy(scaleCodes, rows.scaleCodes, shape.groupCount)
-      copy(offsetCodes, rows.offsetCodes, shape.groupCount)
-    }
+    scales.store(lane: lane, to: rows.scales, row: row)
+    offsets.store(lane: lane, to: rows.offsets, row: row)
+    scaleParents.store(lane: lane, to: rows.scaleParents, row: row)
+    offsetParents.store(lane: lane, to: rows.offsetParents, row: row)
+    scaleCodes.store(lane: lane, to: rows.scaleCodes, row: row)
+    offsetCodes.store(lane: lane, to: rows.offsetCodes, row: row)
     rows.objectives[row] = objectives[lane]
   }
 
   /// Takes over one lane of another tile of the same shape.
   func copy(lane: Int, from other: TileState) {
-    func copy<T>(_ source: [T], _ target: inout [T]) {
-      for index in stride(from: lane, to: source.count, by: 8) { target[index] = source[index] }
-    }
-    copy(other.codes, &codes)
-    copy(other.values, &values)
-    copy(other.gradient, &gradient)
+    codes.copy(lane: lane, from: other.codes)
+    values.copy(lane: lane, from: other.values)
+    gradient.copy(lane: lane, from: other.gradient)
     copyGrid(lane: lane, from: other)
     objectives[lane] = other.objectives[lane]
   }
 
-  /// Takes over the scales and offsets of one lane; `prepareGrid` makes them count.
+  /// Takes over the scales and offsets of one lane.
   func copyGrid(lane: Int, from other: TileState) {
-    func copy(_ source: [Float], _ target: inout [Float]) {
-      for index in stride(from: lane, to: source.count, by: 8) { target[index] = source[index] }
+    scales.copy(lane: lane, from: other.scales)
+    offsets.copy(lane: lane, from: other.offsets)
+    scaleParents.copy(lane: lane, from: other.scaleParents)
+    offsetParents.copy(lane: lane, from: other.offsetParents)
+    scaleCodes.copy(lane: lane, from: other.scaleCodes)
+    offsetCodes.copy(lane: lane, from: other.offsetCodes)
+    factors.copy(lane: lane, from: other.factors)
+    inverses.copy(lane: lane, from: other.inverses)
+    zeros.copy(lane: lane, from: other.zeros)
+    shifts.copy(lane: lane, from: other.shifts)
+    levels.copy(lane: lane, from: other.levels)
+    thresholds.copy(lane: lane, from: other.thresholds)
+  }
+
+  /// Takes over some groups of one lane, and what their scales are relative to; `prepareGrid` makes them count.
+  func copy(
+    part: Int, _ groups: Range<Int>, _ columns: Range<Int>, lane: Int, from other: TileState
+  ) {
+    for column in columns {
+      codes[8 * column + lane] = other.codes[8 * column + lane]
+      values[8 * column + lane] = other.values[8 * column + lane]
     }
-    copy(other.scales, &scales)
-    copy(other.offsets, &offsets)
-    copy(other.scaleParents, &scaleParents)
-    copy(other.offsetParents, &offsetParents)
-    copy(other.scaleCodes, &scaleCodes)
-    copy(other.offsetCodes, &offsetCodes)
-    if shape.learnedCount > 0 {
-      copy(other.levels, &levels)
-      copy(other.thresholds, &thresholds)
+    for group in groups {
+      let place = 8 * group + lane
+      scales[place] = other.scales[place]
+      offsets[place] = other.offsets[place]
+      guard shape.parentCount > 0 else { continue }
+      scaleCodes[place] = other.scaleCodes[place]
+      offsetCodes[place] = other.offsetCodes[place]
     }
-    copy(other.inverses, &inverses)
-    copy(other.zeros, &zeros)
-    copy(other.shifts, &shifts)
+    guard shape.parentCount > 0 else { return }
+    scaleParents[8 * part + lane] = other.scaleParents[8 * part + lane]
+    offsetParents[8 * part + lane] = other.offsetParents[8 * part + lane]
   }
 
   /// Derives what rounding needs from scales and offsets.
   func prepareGrid() {
     if shape.learnedCount > 0 {
-      levels = scales
-      for index in thresholds.indices {
+      levels.copy(from: scales)
+      for index in 0..<thresholds.count {
         thresholds[index] = (levels[index] + levels[index + 8]) / 2
       }
-      for index in inverses.indices { inverses[index] = 1 }
+      for index in 0..<inverses.count { (factors[index], inverses[index]) = (1, 1) }
       return
     }
-    for index in inverses.indices {
+    factors.copy(from: scales)
+    for index in 0..<inverses.count {
       inverses[index] = RowShape.inverse(scales[index])
       switch shape.scheme.offset {
       case .none: (zeros[index], shifts[index]) = (shape.bias, 0)
@@ -149,65 +152,64 @@ final class TileState {
 
   // MARK: - Rounding and judging
 
-  /// Calls `body` with the grids as the kernels take them.
-  func withGrid(_ body: (UnsafePointer<nk_grid_tile>) -> Void) {
-    let unscaled = [Float](repeating: 1, count: shape.learnedCount > 0 ? inverses.count : 0)
+  /// The grids as the kernels take them; valid inside `body` only.
+  private func withGrid(_ body: (UnsafePointer<nk_grid_tile>) -> Void) {
     shape.groups.withUnsafeBufferPointer { groups in
-      (shape.learnedCount > 0 ? unscaled : scales).withUnsafeBufferPointer { scales in
-        inverses.withUnsafeBufferPointer { inverses in
-          zeros.withUnsafeBufferPointer { zeros in
-            shifts.withUnsafeBufferPointer { shifts in
-              levels.withUnsafeBufferPointer { levels in
-                thresholds.withUnsafeBufferPointer { thresholds in
-                  var grid = nk_grid_tile(
-                    groups: groups.baseAddress, scales: scales.baseAddress,
-                    inverses: inverses.baseAddress, zeros: zeros.baseAddress,
-                    shifts: shifts.baseAddress, top: shape.top,
-                    levels: levels.isEmpty ? nil : levels.baseAddress,
-                    thresholds: thresholds.baseAddress, level_count: shape.levelCount)
-                  body(&grid)
-                }
-              }
-            }
-          }
-        }
-      }
+      var grid = nk_grid_tile(
+        groups: groups.baseAddress, scales: factors.base, inverses: inverses.base,
+        zeros: zeros.base, shifts: shifts.base, top: shape.top,
+        levels: shape.levelCount > 0 ? UnsafePointer(levels.base) : nil,
+        thresholds: thresholds.base, level_count: shape.levelCount)
+      body(&grid)
     }
   }
 
-  /// Rounds the target with error feedback on the tile's grids.
-  func sweep(_ target: [Float]) {
+  /// Rounds the target with error feedback on the tile's grids, and finds objectives that are nearly right.
+  func sweep(_ target: LaneBuffer<Float>) {
     withGrid { grid in
       feedbackKernels.sweep(
-        grid, target, metric.order, metric.feedback, shape.paddedCount, &errors, &values, &codes)
+        grid, target.base, metric.order, metric.feedback.isEmpty ? nil : metric.feedback,
+        metric.pivots, metric.ridge,
+        shape.paddedCount, errors.base, values.base, codes.base, objectives.base)
     }
   }
 
   /// Computes what the codes stand for on the tile's grids.
   func expand() {
     for column in 0..<shape.columnCount {
-      let group = Int(shape.groups[column])
+      let group = 8 * Int(shape.groups[column])
       for lane in 0..<8 {
-        let (place, index) = (8 * group + lane, 8 * column + lane)
-        if shape.learnedCount > 0 {
-          values[index] = levels[8 * Int(codes[index]) + lane]
-        } else {
-          values[index] = level(index, place) * scales[place] + shifts[place]
-        }
+        let index = 8 * column + lane
+        let level = level(index, group + lane)
+        values[index] = level * factors[group + lane] + shifts[group + lane]
       }
     }
-    for index in (8 * shape.columnCount)..<values.count { values[index] = 0 }
   }
 
-  /// What element `index` of group `place` multiplies its scale with.
+  /// What element `index`, of group and lane `place`, multiplies its scale with.
   func level(_ index: Int, _ place: Int) -> Float {
-    if let table = shape.table { return table.levels[Int(codes[index])] }
+    if shape.levelCount > 0 { return levels[8 * Int(codes[index]) + place % 8] }
     return Float(codes[index]) - zeros[place]
   }
 
   /// Computes gradient and objectives of the values.
-  func judge(_ target: [Float]) {
+  func judge(_ target: LaneBuffer<Float>) {
+    guard !metric.isSeparable else { return judgeColumns(target) }
     feedbackKernels.gradient(
-      metric.matrix, shape.paddedCount, target, values, &errors, &gradient, &objectives)
+      metric.matrix, shape.paddedCount, target.base, values.base, errors.base, gradient.base,
+      objectives.base)
+  }
+
+  private func judgeColumns(_ target: LaneBuffer<Float>) {
+    for lane in 0..<8 { objectives[lane] = 0 }
+    for column in 0..<shape.columnCount {
+      let weight = metric.diagonal[column]
+      for lane in 0..<8 {
+        let index = 8 * column + lane
+        let error = values[index] - target[index]
+        gradient[index] = weight * error
+        objectives[lane] += Double(weight * error) * Double(error)
+      }
+    }
   }
 }

@@ -13,7 +13,7 @@ final class CPUBackend: ForwardBackend {
   private(set) var expertTokenCounts: [Int: [Int]] = [:]
   private let config: ModelConfig
   private let weights: WeightStore
-  private let pool: WorkerPool
+  let pool: WorkerPool
   let memory = ActivationPool()
   /// Tokens of each of the sequences that a run holds; nil = a run is one sequence.
   private let sequenceTokenCount: Int?
@@ -143,17 +143,18 @@ final class CPUBackend: ForwardBackend {
     multiply(
       matrices, x.pointer, count: x.rowCount, into: results.map { $0.pointer },
       yStrides: results.map { $0.columnCount }, pool: pool, scratch: scratch)
-    for (layer, result) in zip(layers, results) {
-      guard let bias = weights.bias(layer) else { continue }
-      bias.withUnsafeBufferPointer { bias in
-        guard let bias = bias.baseAddress else { return }
-        for row in 0..<result.rowCount {
-          VectorKernels.add(
-            result.row(row), bias, count: result.columnCount, into: result.row(row))
-        }
+    for (layer, result) in zip(layers, results) { addBias(layer, to: result) }
+    return results
+  }
+
+  /// Adds the bias of a layer to each row, where it has one.
+  func addBias(_ layer: TensorID, to result: Activations) {
+    weights.bias(layer)?.withUnsafeBufferPointer { bias in
+      guard let bias = bias.baseAddress else { return }
+      for row in 0..<result.rowCount {
+        VectorKernels.add(result.row(row), bias, count: result.columnCount, into: result.row(row))
       }
     }
-    return results
   }
 
   func split(_ x: Activations, _ counts: [Int]) -> [Activations] {

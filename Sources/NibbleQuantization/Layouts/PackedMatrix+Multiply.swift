@@ -78,6 +78,9 @@ public func multiply(
 }
 
 extension PackedMatrix {
+  /// Whether products round the activations to 8 bits.
+  package var roundsActivations: Bool { needsQuantizedActivations }
+
   /// Whether products take 8-bit activations.
   var needsQuantizedActivations: Bool {
     switch element {

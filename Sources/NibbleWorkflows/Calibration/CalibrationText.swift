@@ -55,7 +55,8 @@ public struct CalibrationText: Sendable, Equatable {
     guard path.hasSuffix(".jsonl") else { return text.isEmpty ? [] : [.text(text)] }
     var documents: [Document] = []
     let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where line.contains(where: { $0 > 0x20 }) {
+    for (index, line) in lines.enumerated()
+    where line.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) {
       do {
         documents.append(try document(JSONValue.parse(Array(line))))
       } catch {

@@ -23,6 +23,7 @@ extension CPUBackend {
   ///   - experts: for each expert its tokens.
   ///   - x: has the shape of the result.
   ///   - result: what an expert gave for its tokens; asked for where there are any.
+  /// - Returns: `[tokens, hidden]`.
   func combine(
     _ experts: [[ExpertRoutes.Step]], like x: Activations, _ result: (Int) throws -> Activations
   ) rethrows -> Activations {

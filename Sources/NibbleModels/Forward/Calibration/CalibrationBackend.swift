@@ -61,14 +61,14 @@ final class CalibrationBackend: ForwardBackend {
             StageRows(
               stage: stage, rowCount: input.rowCount, original: UnsafePointer(input.pointer),
               replaced: nil))
-          return run.cpu.product(input, matrices, layers)
+          return run.cpu.calibrationProduct(input, matrices, layers)
         }, nil, layers.count)
     }
     let replaced = self.replaced(stage, x)
     let changed = zip(layers, matrices).map { replaced[$0]?.matrix ?? $1 }
     func product(_ x: DeferredValue, _ matrices: [PackedMatrix]) -> DeferredStep {
       DeferredStep(resultCount: layers.count) { run in
-        run.cpu.product(try run.value(x), matrices, layers)
+        run.cpu.calibrationProduct(try run.value(x), matrices, layers)
       }
     }
     guard plan.keepsOriginal else { return outputs(product(x.first, changed), nil, layers.count) }

@@ -97,7 +97,16 @@ public struct PackedMatrix: Sendable {
     case .bytes(let bytes, let weightType, let rowByteCount):
       bytes.withUnsafeBytes { bytes in
         guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }
-        nk_decode_weights(weightType, base + row * rowByteCount, columnCount, target)
+        let start = UnsafeRawPointer(base + row * rowByteCount)
+        let isAligned = UInt(bitPattern: start) % 2 == 0
+        switch element {
+        case .plain(.bfloat16) where isAligned:
+          BFloat16.decode(
+            start.assumingMemoryBound(to: UInt16.self), count: columnCount, into: target)
+        case .plain(.float16) where isAligned:
+          Half.decode(start.assumingMemoryBound(to: UInt16.self), count: columnCount, into: target)
+        default: nk_decode_weights(weightType, base + row * rowByteCount, columnCount, target)
+        }
       }
     }
   }

@@ -18,7 +18,7 @@ package final class BlockwiseRun {
     /// Where the temporary file is made.
     package var spillFolder = NSTemporaryDirectory()
     /// Tokens of a batch, rounded up to whole windows.
-    package var batchTokenCount = 1024
+    package var batchTokenCount = 2048
 
     package init() {}
   }

@@ -2,13 +2,15 @@ internal import NibbleQuantization
 internal import NibbleTensors
 
 extension CPUBackend {
-  /// Weight rows that are expanded to floats and multiplied together.
-  private static let panelRowCount = 192
+  /// Weights that are expanded to floats at a time.
+  private static let panelElementCount = 1 << 22
+  /// Tokens that one thread multiplies at a time.
+  private static let chunkTokenCount = 512
 
   /// x Wᵀ + b for many tokens, in single precision: panels of weights are expanded and multiplied by the system's library.
   ///
-  /// Panels are fixed rows of each matrix, so that no bit depends on the number of threads. Matrices whose products round
-  /// activations go the way of inference.
+  /// Panels and chunks of tokens are fixed by the shapes, so that no bit depends on the number of threads. Matrices whose
+  /// products round activations go the way of inference.
   ///
   /// - Parameters:
   ///   - x: `[tokens, input features]`.
@@ -22,29 +24,37 @@ extension CPUBackend {
       return product(x, matrices, layers)
     }
     let results = matrices.map { memory.matrix(x.rowCount, $0.rowCount) }
-    let panels = matrices.indices.flatMap { index in
-      stride(from: 0, to: matrices[index].rowCount, by: Self.panelRowCount).map {
-        (index, $0..<min($0 + Self.panelRowCount, matrices[index].rowCount))
-      }
-    }
-    let columnCount = x.columnCount
-    pool.rows(panels.count) { part in
-      let scratch = UnsafeMutablePointer<Float>.allocate(
-        capacity: Self.panelRowCount * columnCount)
-      defer { scratch.deallocate() }
-      for panel in part {
-        let (index, rows) = panels[panel]
-        for row in rows {
-          let target = scratch + (row - rows.lowerBound) * columnCount
-          matrices[index].decodeRow(
-            row, into: UnsafeMutableBufferPointer(start: target, count: columnCount))
-        }
-        MatrixProduct.multiplyByLibrary(
-          x.pointer, count: x.rowCount, scratch, rowCount: rows.count, columnCount: columnCount,
-          into: results[index].pointer + rows.lowerBound, yStride: results[index].columnCount)
+    let panelRowCount = max(64, Self.panelElementCount / x.columnCount)
+    for (matrix, result) in zip(matrices, results) {
+      for first in stride(from: 0, to: matrix.rowCount, by: panelRowCount) {
+        multiply(x, matrix, rows: first..<min(first + panelRowCount, matrix.rowCount), into: result)
       }
     }
     for (layer, result) in zip(layers, results) { addBias(layer, to: result) }
     return results
+  }
+
+  /// Computes some columns of `y = x Wᵀ`: those of the weights' rows `rows`.
+  private func multiply(
+    _ x: Activations, _ matrix: PackedMatrix, rows: Range<Int>, into y: Activations
+  ) {
+    let panel = memory.matrix(rows.count, x.columnCount)
+    pool.rows(rows.count) { part in
+      for row in part {
+        matrix.decodeRow(
+          rows.lowerBound + row,
+          into: UnsafeMutableBufferPointer(start: panel.row(row), count: x.columnCount))
+      }
+    }
+    let chunkCount = (x.rowCount + Self.chunkTokenCount - 1) / Self.chunkTokenCount
+    pool.rows(chunkCount) { chunks in
+      for chunk in chunks {
+        let first = chunk * Self.chunkTokenCount
+        MatrixProduct.multiplyByLibrary(
+          x.row(first), count: min(Self.chunkTokenCount, x.rowCount - first), panel.pointer,
+          rowCount: rows.count, columnCount: x.columnCount, into: y.row(first) + rows.lowerBound,
+          yStride: y.columnCount)
+      }
+    }
   }
 }

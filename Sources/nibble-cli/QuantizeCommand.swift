@@ -29,12 +29,12 @@ struct QuantizeCommand: ParsableCommand {
 
       With --calibration the codes are found while text runs through the model, so that each layer's outputs, not its \
       weights, stay near. TEXT is a UTF-8 file, JSON lines (.jsonl) of {"text": ...} or {"messages": [...]}, or a folder \
-      of such files.
+      of such files; or an importance matrix that nibble calibrate or llama.cpp wrote (.gguf, .dat).
 
       Exit codes: 0 done and verified, 1 the work failed, 2 bad usage, 3 the file is not what was meant.
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case auto, rtn, hqq, gptq }
+  enum Method: String, ExpressibleByArgument, CaseIterable { case auto, rtn, hqq, imatrix, gptq }
 
   @Argument(help: "The model to quantize.")
   var model: String
@@ -47,7 +47,7 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point, gptq feeds errors back with text; auto is gptq with --calibration, else rtn."
+      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point, imatrix weighs errors by the inputs that a text gives, gptq feeds errors back; auto is gptq with text, imatrix with an importance matrix, else rtn."
     )
   )
   var method: Method = .auto
@@ -108,7 +108,9 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   /// Whether text is run through the model.
-  private var isCalibrated: Bool { calibration.calibration != nil || method == .gptq }
+  private var isCalibrated: Bool {
+    calibration.calibration != nil || method == .gptq || method == .imatrix
+  }
 
   func run() throws {
     var selection = TypeSelection(base: type)
@@ -120,7 +122,14 @@ struct QuantizeCommand: ParsableCommand {
     var job = QuantizeJob(source: model, output: output, selection: selection)
     job.range = method == .hqq ? HalfQuadratic() : range?.estimator
     job.findsExactMeans = exactKmeans
-    if isCalibrated { job.calibration = try calibration.options() }
+    if isCalibrated {
+      var options = try calibration.options()
+      if options.importance != nil, method == .gptq {
+        throw ValidationError("--method gptq needs a text, not an importance matrix")
+      }
+      options.method = method == .imatrix || options.importance != nil ? .imatrix : .gptq
+      job.calibration = options
+    }
     job.format = format
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force

@@ -28,6 +28,8 @@ final class CalibratedLayers {
   private let places: [TensorID: Place]
   private let chunks: [Int: [(index: Int, chunk: RowChunk)]]
   private let writer: any CheckpointWriter
+  /// The layers, tensor by tensor in the output's order.
+  let ids: [TensorID]
   private var unfinished: [Int: TaskBuffer] = [:]
 
   /// - Parameters:
@@ -51,6 +53,8 @@ final class CalibratedLayers {
       }
     }
     self.places = places
+    ids = places.sorted { ($0.value.task, $0.value.firstRow) < ($1.value.task, $1.value.firstRow) }
+      .map(\.key)
     self.chunks = Dictionary(
       grouping: chunks.enumerated().filter { tasks[$0.element.task].isCalibrated }
         .map { (index: $0.offset, chunk: $0.element) }, by: \.chunk.task)

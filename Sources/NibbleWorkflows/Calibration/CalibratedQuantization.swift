@@ -1,4 +1,4 @@
-internal import NibbleCheckpoints
+public import NibbleCheckpoints
 internal import NibbleModels
 internal import NibbleQuantization
 internal import NibbleTensors
@@ -33,33 +33,88 @@ public struct CalibratedQuantization: Sendable {
 
   public init() {}
 
-  /// Runs the text through `model` and quantizes the layers on the way.
+  /// Importance that was measured before; no text is run then, and the method is ``Method/imatrix``.
+  public var importance: ImportanceMatrix?
+
+  /// Quantizes the layers of `model`, with text run through it unless ``importance`` is there already.
   func run(
     _ model: LanguageModel, _ layers: CalibratedLayers, spillFolder: String,
     _ environment: JobEnvironment
   ) throws -> CalibrationSummary {
+    let pool = WorkerPool(threadCount: environment.threadCount)
+    if let importance { return try search(model, layers, importance, pool) }
     let windows = try windows.cut(text ?? .builtIn, for: model)
     var options = CalibrationPass.Options()
     options.statistics = method == .gptq ? .secondMoments : []
     options.streams = method == .imatrix ? .observing : effort == .fast ? .replaced : .both
     if let memoryLimit { options.memoryLimit = memoryLimit }
     options.spillFolder = spillFolder
-    let pool = WorkerPool(threadCount: environment.threadCount)
-    let feedback = errorFeedback
     return try CalibrationPass(model: model, windows: windows, options: options)
       .run(environment) { statistics in
+        let find = try layerMethod(statistics, pool)
         var replaced: [TensorID: ReplacementWeights] = [:]
-        let layerStatistics = try LayerStatistics(statistics)
         for layer in statistics.stage.layers {
-          replaced[layer] = try layers.quantize(layer, of: model) {
-            (values, rowCount, columnCount, scheme) throws(QuantizationError) in
-            try feedback.quantize(
-              values, rowCount: rowCount, columnCount: columnCount, as: scheme,
-              statistics: layerStatistics, pool: pool)
-          }
+          replaced[layer] = try layers.quantize(layer, of: model, find)
         }
         return replaced
       }
+  }
+
+  /// What finds the codes of the layers of a stage.
+  private func layerMethod(
+    _ statistics: InputStatistics, _ pool: WorkerPool
+  ) throws -> CalibratedLayers.Method {
+    // An expert that saw no text has no statistics; its weights count alike.
+    guard method == .gptq, statistics.tokenCount > 0, let hessian = statistics.hessian else {
+      let importance =
+        statistics.tokenCount > 0
+        ? statistics.importance.map { Float($0) }
+        : [Float](repeating: 1, count: statistics.columnCount)
+      return searchMethod(importance, pool)
+    }
+    let moments = try LayerStatistics(
+      columnCount: statistics.columnCount, tokenCount: statistics.tokenCount, hessian: hessian,
+      cross: statistics.cross)
+    let feedback = errorFeedback
+    return { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
+      try feedback.quantize(
+        values, rowCount: rowCount, columnCount: columnCount, as: scheme, statistics: moments,
+        pool: pool)
+    }
+  }
+
+  private func searchMethod(_ importance: [Float], _ pool: WorkerPool) -> CalibratedLayers.Method {
+    { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
+      try ImportanceSearch().quantize(
+        values, rowCount: rowCount, columnCount: columnCount, as: scheme, importance: importance,
+        pool: pool)
+    }
+  }
+
+  /// Searches all layers with importance that was measured before.
+  private func search(
+    _ model: LanguageModel, _ layers: CalibratedLayers, _ importance: ImportanceMatrix,
+    _ pool: WorkerPool
+  ) throws -> CalibrationSummary {
+    let start = ContinuousClock.now
+    let names = Dictionary(
+      model.source.mapped(to: .gguf).map { ($0.id.ofAllExperts, $0.name) },
+      uniquingKeysWith: { first, _ in first })
+    let entries = Dictionary(
+      importance.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for layer in layers.ids {
+      let name = names[layer.ofAllExperts] ?? ""
+      guard let entry = entries[name], (layer.expert ?? 0) < entry.layerCount else {
+        throw ModelError(.missing, "the importance matrix has nothing for \(name)")
+      }
+      let find = searchMethod(entry.importance(layer: layer.expert ?? 0), pool)
+      _ = try layers.quantize(layer, of: model, find)
+    }
+    return CalibrationSummary(
+      windowCount: importance.windowCount,
+      tokenCount: importance.windowCount * importance.windowTokenCount, stageCount: 0,
+      layerCount: layers.ids.count, expertTokenCounts: [:],
+      seconds: (ContinuousClock.now - start) / .seconds(1), keptByteCount: 0, spilledByteCount: 0)
   }
 
   private var errorFeedback: ErrorFeedback {
@@ -70,22 +125,5 @@ public struct CalibratedQuantization: Sendable {
     case .best: feedback.refinementRounds = 6
     }
     return feedback
-  }
-}
-
-extension LayerStatistics {
-  /// The statistics of a stage that saw tokens.
-  fileprivate init(_ statistics: InputStatistics) throws {
-    let count = statistics.columnCount
-    var hessian = statistics.hessian ?? []
-    if hessian.isEmpty {
-      hessian = [Float](repeating: 0, count: count * count)
-      for (column, value) in statistics.importance.enumerated() {
-        hessian[column * (count + 1)] = Float(value)
-      }
-    }
-    try self.init(
-      columnCount: count, tokenCount: statistics.tokenCount, hessian: hessian,
-      cross: statistics.cross)
   }
 }

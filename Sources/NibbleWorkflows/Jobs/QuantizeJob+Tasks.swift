@@ -49,7 +49,8 @@ extension QuantizeJob {
     }
     task.method = RoundToNearest(range: range ?? usual)
     task.method.findsExactMeans = findsExactMeans
-    task.isCalibrated = calibration != nil && type.isQuantized && !task.isCopy
+    task.isCalibrated =
+      calibration != nil && type.isQuantized && !task.isCopy
       && tensor.id.block != nil && tensor.id.part == .weight
     if type.isQuantized, !task.isCopy { try requireMethod(task) }
     return task

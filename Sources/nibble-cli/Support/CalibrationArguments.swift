@@ -5,7 +5,7 @@ public import Nibble
 struct CalibrationArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Text to run through the model: a file, JSON lines, or a folder of these.",
+      "Text to run through the model: a file, JSON lines, or a folder of these; or an importance matrix.",
       valueName: "text"))
   var calibration: String?
 
@@ -44,7 +44,11 @@ struct CalibrationArguments: ParsableArguments {
 
   func options() throws -> CalibratedQuantization {
     var options = CalibratedQuantization()
-    options.text = try calibration.map { try CalibrationText.read($0) }
+    if let calibration, calibration.hasSuffix(".gguf") || calibration.hasSuffix(".dat") {
+      options.importance = try ImportanceMatrix.read(calibration)
+    } else {
+      options.text = try calibration.map { try CalibrationText.read($0) }
+    }
     options.windows.limit = calibrationWindows
     options.windows.tokenCount = calibrationContext
     options.windows.seed = seed

@@ -8,7 +8,7 @@ import Testing
   func neverWorseThanRoundToNearest(scheme: Scheme) throws {
     let columnCount = 256
     let weights = TestWeights.gaussian(count: 6 * columnCount, seed: 2).map { $0 * 0.05 }
-    let statistics = try FeedbackSamples.statistics(columnCount)
+    let statistics = try FeedbackSamples.wide.get()
     let (tensor, report) = try ErrorFeedback().quantize(
       weights, columnCount: columnCount, as: scheme, statistics)
     let isBlock = GGMLType(scheme: scheme) != nil
@@ -43,7 +43,7 @@ import Testing
     let scheme = try #require(GGMLType(name: name)?.scheme ?? Scheme(name: name))
     let columnCount = 256
     let weights = TestWeights.gaussian(count: 19 * columnCount, seed: 3)
-    let statistics = try FeedbackSamples.statistics(columnCount)
+    let statistics = try FeedbackSamples.wide.get()
     let one = try ErrorFeedback().quantize(
       weights, columnCount: columnCount, as: scheme, statistics, threadCount: 1)
     for threadCount in 2...3 {

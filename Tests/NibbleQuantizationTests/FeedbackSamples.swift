@@ -39,6 +39,9 @@ enum FeedbackSamples {
     return sums.map { Float($0 / Double(tokenCount)) }
   }
 
+  /// Statistics of 256 inputs, made once.
+  static let wide = Result { try statistics(256) }
+
   static func statistics(
     _ columnCount: Int, tokenCount: Int = 400, seed: UInt64 = 1
   ) throws -> LayerStatistics {

@@ -105,34 +105,74 @@ static void solve_rows(
   }
 }
 
+/// a - b * factor, for eight lanes.
+NK_INLINE void nk_subtract_scaled(nk_v4d a[2], const nk_v4d b[2], double factor) {
+  a[0] -= b[0] * factor;
+  a[1] -= b[1] * factor;
+}
+
+NK_INLINE void nk_load_pair(const double *address, nk_v4d pair[2]) {
+  pair[0] = nk_load4(address);
+  pair[1] = nk_load4(address + 4);
+}
+
+NK_INLINE void nk_store_pair(double *address, const nk_v4d pair[2]) {
+  nk_store4(address, pair[0]);
+  nk_store4(address + 4, pair[1]);
+}
+
+// Four rows of the triangle at a time, so that the right-hand sides are read a quarter as often.
 static void solve_tile(const double *lower, size_t stride, size_t count, double *b) {
-  for (size_t i = 0; i < count; i++) {
-    const double *row = lower + i * stride;
-    nk_v4d s[4], t[4];
-    for (int p = 0; p < 4; p++) s[p] = t[p] = (nk_v4d)0.0;
-    size_t k = 0;
-    for (; k + 4 <= i; k += 4) {
-      for (size_t p = 0; p < 4; p++) {
-        s[p] += nk_load4(b + 8 * (k + p)) * row[k + p];
-        t[p] += nk_load4(b + 8 * (k + p) + 4) * row[k + p];
-      }
-    }
-    for (; k < i; k++) {
-      s[0] += nk_load4(b + 8 * k) * row[k];
-      t[0] += nk_load4(b + 8 * k + 4) * row[k];
-    }
-    nk_store4(b + 8 * i, (nk_load4(b + 8 * i) - ((s[0] + s[1]) + (s[2] + s[3]))) / row[i]);
-    nk_store4(b + 8 * i + 4, (nk_load4(b + 8 * i + 4) - ((t[0] + t[1]) + (t[2] + t[3]))) / row[i]);
-  }
-  for (size_t i = count; i-- > 0;) {
-    const double *row = lower + i * stride;
-    nk_v4d x = nk_load4(b + 8 * i) / row[i], y = nk_load4(b + 8 * i + 4) / row[i];
-    nk_store4(b + 8 * i, x);
-    nk_store4(b + 8 * i + 4, y);
+  for (size_t i = 0; i < count; i += 4) {
+    size_t height = count - i < 4 ? count - i : 4;
+    nk_v4d x[4][2];
+    for (size_t r = 0; r < 4; r++) nk_load_pair(b + 8 * (r < height ? i + r : i), x[r]);
+    const double *r0 = lower + i * stride, *r1 = height > 1 ? r0 + stride : r0;
+    const double *r2 = height > 2 ? r1 + stride : r0, *r3 = height > 3 ? r2 + stride : r0;
     for (size_t k = 0; k < i; k++) {
-      nk_store4(b + 8 * k, nk_load4(b + 8 * k) - x * row[k]);
-      nk_store4(b + 8 * k + 4, nk_load4(b + 8 * k + 4) - y * row[k]);
+      nk_v4d y[2];
+      nk_load_pair(b + 8 * k, y);
+      nk_subtract_scaled(x[0], y, r0[k]);
+      nk_subtract_scaled(x[1], y, r1[k]);
+      nk_subtract_scaled(x[2], y, r2[k]);
+      nk_subtract_scaled(x[3], y, r3[k]);
     }
+    for (size_t r = 0; r < height; r++) {
+      const double *row = lower + (i + r) * stride;
+      for (size_t q = 0; q < r; q++) nk_subtract_scaled(x[r], x[q], row[i + q]);
+      x[r][0] /= row[i + r];
+      x[r][1] /= row[i + r];
+      nk_store_pair(b + 8 * (i + r), x[r]);
+    }
+  }
+  for (size_t end = count; end > 0;) {
+    size_t height = end % 4 ? end % 4 : 4, i = end - height;
+    nk_v4d x[4][2];
+    const double *rows[4];
+    for (size_t r = height; r-- > 0;) {
+      rows[r] = lower + (i + r) * stride;
+      nk_load_pair(b + 8 * (i + r), x[r]);
+      for (size_t q = r + 1; q < height; q++) nk_subtract_scaled(x[r], x[q], rows[q][i + r]);
+      x[r][0] /= rows[r][i + r];
+      x[r][1] /= rows[r][i + r];
+      nk_store_pair(b + 8 * (i + r), x[r]);
+    }
+    for (size_t k = 0; k < i && height == 4; k++) {
+      nk_v4d y[2];
+      nk_load_pair(b + 8 * k, y);
+      nk_subtract_scaled(y, x[0], rows[0][k]);
+      nk_subtract_scaled(y, x[1], rows[1][k]);
+      nk_subtract_scaled(y, x[2], rows[2][k]);
+      nk_subtract_scaled(y, x[3], rows[3][k]);
+      nk_store_pair(b + 8 * k, y);
+    }
+    for (size_t k = 0; k < i && height < 4; k++) {
+      nk_v4d y[2];
+      nk_load_pair(b + 8 * k, y);
+      for (size_t r = 0; r < height; r++) nk_subtract_scaled(y, x[r], rows[r][k]);
+      nk_store_pair(b + 8 * k, y);
+    }
+    end = i;
   }
 }
 

@@ -52,7 +52,7 @@ public struct ErrorFeedback: Sendable {
     }
     let shape = try RowShape(scheme, columnCount: columnCount)
     let metric = LayerMetric(statistics, order: order, damping: damping, pool: pool)
-    let target = LayerTarget(statistics, metric, pool: pool)?.weights(
+    let target = LayerTarget(statistics, metric)?.weights(
       weights, rowCount: rowCount, pool: pool)
     let starts = GridStarts(shape, rowCount: rowCount, pool: pool)
     let plain = try starts.roundToNearest(weights)

@@ -222,24 +222,13 @@ final class CPUBackend: ForwardBackend {
   ) -> Activations {
     let routes = ExpertRoutes(
       scores, usedCount: config.usedExpertCount, isNormalized: config.normalizesExpertWeights)
-    let y = memory.matrix(x.rowCount, x.columnCount)
-    y.pointer.update(repeating: 0, count: y.rowCount * y.columnCount)
     var counts =
       expertTokenCounts[block] ?? [Int](repeating: 0, count: scores.columnCount)
-    for (index, route) in routes.experts.enumerated() where !route.isEmpty {
-      counts[index] += route.count
-      let taken = memory.matrix(route.count, x.columnCount)
-      for (row, step) in route.enumerated() {
-        taken.row(row).update(from: x.row(step.token), count: x.columnCount)
-      }
-      let result = expert(index, taken)
-      for (row, step) in route.enumerated() {
-        VectorKernels.addProduct(
-          step.weight, result.row(row), count: y.columnCount, to: y.row(step.token))
-      }
-    }
+    for (index, route) in routes.experts.enumerated() { counts[index] += route.count }
     expertTokenCounts[block] = counts
-    return y
+    return combine(routes.experts, like: x) { index in
+      expert(index, gather(x, routes.experts[index]))
+    }
   }
 
   func add(_ x: Activations, _ y: Activations) -> Activations {

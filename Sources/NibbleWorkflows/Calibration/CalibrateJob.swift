@@ -30,9 +30,7 @@ public struct CalibrateJob: Sendable {
     let model = try LanguageModel(path: source)
     var notes = model.source.notes
     if text == nil {
-      notes.append(
-        "no text was given: calibrated with a short text that comes with Nibble; text like that which the model"
-          + " will see gives better results")
+      notes.append(CalibrationText.builtInNote)
     }
     let text = text ?? .builtIn
     let windows = try windows.cut(text, for: model)

@@ -19,6 +19,16 @@ public struct CalibrationReport: Sendable {
     return before > 0 ? layers.reduce(0) { $0 + $1.report.objectiveAfter } / before : 1
   }
 
+  /// What the user should know.
+  var notes: [String] {
+    let starved = StarvedExpert.find(summary.expertTokenCounts)
+    guard let first = starved.first else { return [] }
+    return [
+      "\(starved.count) experts saw fewer than \(StarvedExpert.leastTokenCount) tokens, such as expert"
+        + " \(first.expert) of block \(first.block): more text would help them"
+    ]
+  }
+
   /// The report as a JSON object.
   public var json: JSONValue {
     [

@@ -16,6 +16,11 @@ public struct CalibrationText: Sendable, Equatable {
   public var name: String
   public var documents: [Document]
 
+  /// What users hear who gave no text.
+  static let builtInNote =
+    "no text was given: calibrated with a short text that comes with Nibble; text like that which the model"
+    + " will see gives better results"
+
   public init(name: String, documents: [Document]) {
     self.name = name
     self.documents = documents

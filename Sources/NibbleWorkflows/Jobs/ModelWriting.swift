@@ -76,7 +76,7 @@ struct ModelWriting {
       verificationSeconds: finding == nil ? 0 : verification / .seconds(1),
       outputByteCount: byteCount(of: output), peakMemoryByteCount: peakMemoryByteCount(),
       isVerified: finding.map(\.failures.isEmpty), failures: finding?.failures ?? [],
-      calibration: calibration, notes: notes)
+      calibration: calibration, notes: notes + (calibration?.notes ?? []))
   }
 }
 

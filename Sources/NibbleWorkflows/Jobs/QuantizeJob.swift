@@ -55,8 +55,11 @@ public struct QuantizeJob: Sendable {
     let model = try ModelSource.open(source)
     let tasks = try tasks(model)
     try requireOriginals(tasks)
+    let usesBuiltInText =
+      calibration.map { $0.text == nil && $0.importance == nil } ?? false
     var writing = ModelWriting(
-      tasks: tasks, environment: environment, output: output, notes: model.notes,
+      tasks: tasks, environment: environment, output: output,
+      notes: model.notes + (usesBuiltInText ? [CalibrationText.builtInNote] : []),
       phase: "quantizing", isVerifying: isVerifying, start: start)
     if let calibration {
       let language = try LanguageModel(model)

@@ -1,6 +1,6 @@
 /// Cuts text as ``KnownExpression/tekkenText`` or ``KnownExpression/o200kText`` does: words end where lower case turns into
 /// upper case.
-struct CasedScanner {
+struct CasedScanner: PieceScanner {
   private static let kinds = UnicodeClasses.letter | UnicodeClasses.number | UnicodeClasses.space
   /// The digits that one piece may hold.
   let longestNumber: Int
@@ -13,17 +13,7 @@ struct CasedScanner {
     self.joinsContractions = joinsContractions
   }
 
-  /// Appends the pieces of `range`.
-  func cut(_ bytes: Span<UInt8>, _ range: Range<Int>, _ pieces: inout [Range<Int>]) {
-    var place = range.lowerBound
-    while place < range.upperBound {
-      let end = end(bytes, place, range.upperBound)
-      pieces.append(place..<end)
-      place = end
-    }
-  }
-
-  private func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+  func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
     let first = bytes[start]
     let (flags, count) = classes.at(bytes, start)
     // One character that is no letter, digit or line break may lead a word.

@@ -1,19 +1,9 @@
 /// Cuts text as ``KnownExpression/gpt2Text`` does, in one pass.
-struct GPT2Scanner {
+struct GPT2Scanner: PieceScanner {
   private static let kinds = UnicodeClasses.letter | UnicodeClasses.number | UnicodeClasses.space
   private let classes = UnicodeClasses.shared
 
-  /// Appends the pieces of `range`.
-  func cut(_ bytes: Span<UInt8>, _ range: Range<Int>, _ pieces: inout [Range<Int>]) {
-    var place = range.lowerBound
-    while place < range.upperBound {
-      let end = end(bytes, place, range.upperBound)
-      pieces.append(place..<end)
-      place = end
-    }
-  }
-
-  private func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+  func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
     let first = bytes[start]
     if first == UInt8(ascii: "'") {
       let count = Contraction.length(bytes, start, limit, ignoresCase: false)

@@ -1,5 +1,5 @@
 /// Cuts text as ``KnownExpression/llama3Text`` does, or with numbers of one digit as ``KnownExpression/qwen2Text``.
-struct Llama3Scanner {
+struct Llama3Scanner: PieceScanner {
   private static let kinds = UnicodeClasses.letter | UnicodeClasses.number | UnicodeClasses.space
   /// The digits that one piece may hold.
   let longestNumber: Int
@@ -7,17 +7,7 @@ struct Llama3Scanner {
 
   init(longestNumber: Int) { self.longestNumber = longestNumber }
 
-  /// Appends the pieces of `range`.
-  func cut(_ bytes: Span<UInt8>, _ range: Range<Int>, _ pieces: inout [Range<Int>]) {
-    var place = range.lowerBound
-    while place < range.upperBound {
-      let end = end(bytes, place, range.upperBound)
-      pieces.append(place..<end)
-      place = end
-    }
-  }
-
-  private func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
+  func end(_ bytes: Span<UInt8>, _ start: Int, _ limit: Int) -> Int {
     let first = bytes[start]
     if first == UInt8(ascii: "'") {
       let count = Contraction.length(bytes, start, limit, ignoresCase: true)

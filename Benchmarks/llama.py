@@ -2,9 +2,9 @@
 
 Run as a program it does one thing and prints JSON, so that each measurement has a process of its own:
 
-    llama.py quantize IN OUT TYPE | evaluate MODEL REFERENCE TEXT CHUNKS | bench MODEL PROMPT GENERATE REPEAT
+    llama.py quantize IN OUT TYPE | evaluate MODEL REFERENCE TEXT CHUNKS [CACHE.npy] | bench MODEL PROMPT GENERATE REPEAT
 """
-import ctypes, json, sys, time
+import ctypes, json, os, sys, time
 import llama_cpp as llama
 import numpy as np
 
@@ -70,14 +70,33 @@ def quantize(source, target, name):
     return {"seconds": time.perf_counter() - start}
 
 
-def evaluate(path, reference_path, text_path, chunks):
-    text = open(text_path, encoding="utf-8").read()
-    model, reference = Model(path), Model(reference_path)
-    tokens = model.tokenize(text)
+def windows(model, text_path, chunks):
+    tokens = model.tokenize(open(text_path, encoding="utf-8").read())
+    return [tokens[i * CONTEXT:(i + 1) * CONTEXT] for i in range(min(int(chunks), len(tokens) // CONTEXT))]
+
+
+def references(reference_path, text_path, chunks, cache):
+    """The reference's log-probabilities, a window at a time; kept in the file `cache`, where one is named."""
+    if cache and os.path.exists(cache):
+        yield from np.load(cache, mmap_mode="r")
+        return
+    model = Model(reference_path)
+    kept = []
+    for window in windows(model, text_path, chunks):
+        yield (row := model.log_probabilities(window))
+        if cache:
+            kept.append(row.astype(np.float32))
+    if cache:
+        np.save(cache, np.stack(kept))
+
+
+def evaluate(path, reference_path, text_path, chunks, cache=None):
+    model = Model(path)
     losses, divergences, same = [], [], []
-    for chunk in range(min(int(chunks), len(tokens) // CONTEXT)):
-        window = tokens[chunk * CONTEXT:(chunk + 1) * CONTEXT]
-        q, p = model.log_probabilities(window), reference.log_probabilities(window)
+    chunks = windows(model, text_path, chunks)
+    # The references come first, so that they are asked once more than there are windows, and kept.
+    for p, window in zip(references(reference_path, text_path, len(chunks), cache), chunks):
+        q, p = model.log_probabilities(window), p.astype(np.float64)
         targets = np.array(window[CONTEXT // 2 + 1:])
         losses.append(-q[np.arange(len(targets)), targets])
         divergences.append((np.exp(p) * (p - q)).sum(axis=1))

@@ -48,26 +48,27 @@ public enum MatrixProduct {
   /// Rows of `sum` are split between threads at multiples of 64, so the result does not depend on the thread count.
   ///
   /// - Parameters:
-  ///   - x: `[n, columnCount]`, row-major.
-  ///   - y: `[n, columnCount]`, row-major.
+  ///   - x: `[n, xColumnCount]`, row-major.
+  ///   - xColumnCount: columns of `x`, rows of `sum`.
+  ///   - y: `[n, yColumnCount]`, row-major.
+  ///   - yColumnCount: columns of `y` and of `sum`.
   ///   - n: rows of `x` and `y`.
-  ///   - columnCount: columns of `x` and `y`, rows and columns of `sum`.
-  ///   - sum: `[columnCount, columnCount]`, row-major; rows are columns of `x`.
+  ///   - sum: `[xColumnCount, yColumnCount]`, row-major.
   ///   - pool: the threads that share the rows of `sum`.
   public static func addCrossProducts(
-    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count n: Int, columnCount: Int,
-    to sum: UnsafeMutablePointer<Float>, pool: WorkerPool
+    _ x: UnsafePointer<Float>, _ xColumnCount: Int, _ y: UnsafePointer<Float>, _ yColumnCount: Int,
+    count n: Int, to sum: UnsafeMutablePointer<Float>, pool: WorkerPool
   ) {
-    guard n > 0, columnCount > 0 else { return }
+    guard n > 0, xColumnCount > 0, yColumnCount > 0 else { return }
     _ = singleThreadedBLAS
     let block = 64
-    pool.rows((columnCount + block - 1) / block) { blocks in
+    pool.rows((xColumnCount + block - 1) / block) { blocks in
       for index in blocks {
         let first = index * block
         cblas_sgemm(
-          CblasRowMajor, CblasTrans, CblasNoTrans, Int32(min(block, columnCount - first)),
-          Int32(columnCount), Int32(n), 1, x + first, Int32(columnCount), y, Int32(columnCount), 1,
-          sum + first * columnCount, Int32(columnCount))
+          CblasRowMajor, CblasTrans, CblasNoTrans, Int32(min(block, xColumnCount - first)),
+          Int32(yColumnCount), Int32(n), 1, x + first, Int32(xColumnCount), y, Int32(yColumnCount),
+          1, sum + first * yColumnCount, Int32(yColumnCount))
       }
     }
   }

@@ -149,4 +149,41 @@ import Testing
     let two = try ErrorFeedback().quantize(weights, columnCount: columnCount, as: scheme, none)
     #expect(one.0 == two.0)
   }
+
+  /// Outputs that are wanted count as the weights' own outputs do, and others are followed.
+  @Test func targetFollowsOutputs() throws {
+    let x = FeedbackSamples.inputs(columnCount, seed: 1)
+    let noise = TestWeights.gaussian(count: x.count, seed: 9)
+    let drifted = zip(x, noise).map { 0.9 * $0 + 0.3 * $1 }
+    let hessian = FeedbackSamples.moments(drifted, drifted, columnCount: columnCount)
+    let cross = FeedbackSamples.moments(x, drifted, columnCount: columnCount)
+    let scheme = try #require(Scheme(name: "int8-row-sym"))
+    func moments(_ weights: [Float]) -> [Float] {
+      (0..<9 * columnCount).map { place in
+        let (row, column) = place.quotientAndRemainder(dividingBy: columnCount)
+        return Float(
+          (0..<columnCount).reduce(0.0) {
+            $0 + Double(weights[row * columnCount + $1]) * Double(cross[$1 * columnCount + column])
+          })
+      }
+    }
+    func values(_ cross: [Float]?, _ target: [Float]?) throws -> [Float] {
+      let statistics = try LayerStatistics(
+        columnCount: columnCount, tokenCount: 400, hessian: hessian, cross: cross, target: target)
+      return try ErrorFeedback().quantize(
+        weights, columnCount: columnCount, as: scheme, statistics
+      ).0.dequantized()
+    }
+    func distance(_ a: [Float], _ b: [Float]) -> Double {
+      let sums = zip(a, b).reduce((0.0, 0.0)) {
+        ($0.0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)), $0.1 + Double($1.1 * $1.1))
+      }
+      return (sums.0 / sums.1).squareRoot()
+    }
+    let expected = try values(cross, nil)
+    #expect(try distance(values(nil, moments(weights)), expected) < 0.01)
+    // Outputs of twice the size ask for weights of more than the old size.
+    let twice = try values(nil, moments(weights.map { 2 * $0 }))
+    #expect(distance(twice, expected) > 0.5)
+  }
 }

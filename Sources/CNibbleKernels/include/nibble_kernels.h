@@ -11,5 +11,6 @@
 #include "nk_groups.h"
 #include "nk_instruction_set.h"
 #include "nk_matmul.h"
+#include "nk_panels.h"
 
 #endif

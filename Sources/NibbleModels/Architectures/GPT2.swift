@@ -69,10 +69,10 @@ struct GPT2: Architecture {
       backend.linear(h, id(.queryKeyValue)),
       [config.queryFeatureCount, config.keyFeatureCount, config.keyFeatureCount])
     let a = backend.attend(qkv[0], qkv[1], qkv[2], block: index)
-    let y = backend.add(x, backend.linear(a, id(.attentionOutput)))
+    let y = backend.add(x, id(.attentionOutput), of: a)
 
     let f = backend.linear(backend.layerNorm(y, id(.feedForwardNorm)), id(.up))
-    return backend.add(y, backend.linear(backend.gelu(f), id(.down)))
+    return backend.add(y, id(.down), of: backend.gelu(f))
   }
 
   func finish<Backend: ForwardBackend>(_ x: Backend.Value, on backend: Backend) -> Backend.Value {

@@ -33,10 +33,10 @@ struct Llama: Architecture {
     let q = backend.rope(qkv[0], block: index)  // [tokens, heads · head size]
     let k = backend.rope(qkv[1], block: index)  // [tokens, key-value heads · head size]
     let a = backend.attend(q, k, qkv[2], block: index)
-    let y = backend.add(x, backend.linear(a, id(.attentionOutput)))
+    let y = backend.add(x, id(.attentionOutput), of: a)
 
     let f = backend.norm(y, id(.feedForwardNorm))
     let gu = backend.linear(f, [id(.gate), id(.up)])  // [tokens, feed-forward]
-    return backend.add(y, backend.linear(backend.gate(gu[0], gu[1], .silu), id(.down)))
+    return backend.add(y, id(.down), of: backend.gate(gu[0], gu[1], .silu))
   }
 }

@@ -30,7 +30,7 @@ struct Mixtral: Architecture {
     let q = backend.rope(qkv[0], block: index)  // [tokens, heads · head size]
     let k = backend.rope(qkv[1], block: index)  // [tokens, key-value heads · head size]
     let a = backend.attend(q, k, qkv[2], block: index)
-    let y = backend.add(x, backend.linear(a, id(.attentionOutput)))
+    let y = backend.add(x, id(.attentionOutput), of: a)
 
     let f = backend.norm(y, id(.feedForwardNorm))
     let scores = backend.linear(f, id(.router))  // [tokens, experts]

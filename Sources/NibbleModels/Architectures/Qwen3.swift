@@ -21,10 +21,10 @@ struct Qwen3: QwenArchitecture {
     let q = backend.rope(backend.headNorm(qkv[0], id(.queryNorm)), block: index)
     let k = backend.rope(backend.headNorm(qkv[1], id(.keyNorm)), block: index)
     let a = backend.attend(q, k, qkv[2], block: index)
-    let y = backend.add(x, backend.linear(a, id(.attentionOutput)))
+    let y = backend.add(x, id(.attentionOutput), of: a)
 
     let f = backend.norm(y, id(.feedForwardNorm))
     let gu = backend.linear(f, [id(.gate), id(.up)])  // [tokens, feed-forward]
-    return backend.add(y, backend.linear(backend.gate(gu[0], gu[1], .silu), id(.down)))
+    return backend.add(y, id(.down), of: backend.gate(gu[0], gu[1], .silu))
   }
 }

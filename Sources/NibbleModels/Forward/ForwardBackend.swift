@@ -42,6 +42,8 @@ protocol ForwardBackend {
   ) -> Value
   /// x + y.
   func add(_ x: Value, _ y: Value) -> Value
+  /// residual + x Wᵀ + b: what a layer adds to the residual stream. Calibration then knows what the layer's errors meet.
+  func add(_ residual: Value, _ layer: TensorID, of x: Value) -> Value
   /// factor · x.
   func scale(_ x: Value, by factor: Float) -> Value
 }
@@ -49,4 +51,8 @@ protocol ForwardBackend {
 extension ForwardBackend {
   /// x Wᵀ + b.
   func linear(_ x: Value, _ layer: TensorID) -> Value { linear(x, [layer])[0] }
+
+  func add(_ residual: Value, _ layer: TensorID, of x: Value) -> Value {
+    add(residual, linear(x, layer))
+  }
 }

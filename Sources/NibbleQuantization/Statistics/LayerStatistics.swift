@@ -12,20 +12,27 @@ public struct LayerStatistics: Sendable {
   public let hessian: [Float]
   /// `[columnCount, columnCount]`: the mean of xᵀx̂; nil where both inputs are the same.
   public let cross: [Float]?
+  /// `[rows, columnCount]`: the mean of tᵀx̂, t the outputs that the layer should give; nil where these are the outputs of
+  /// its own weights, for the inputs that ``cross`` tells of.
+  public let target: [Float]?
 
   /// Checks the counts and that every number is finite.
   ///
   /// - Throws: ``QuantizationError`` when a count does not fit, a number is NaN or infinite, or the diagonal is negative.
   public init(
-    columnCount: Int, tokenCount: Int, hessian: [Float], cross: [Float]? = nil
+    columnCount: Int, tokenCount: Int, hessian: [Float], cross: [Float]? = nil,
+    target: [Float]? = nil
   ) throws(QuantizationError) {
     let (count, overflow) = columnCount.multipliedReportingOverflow(by: columnCount)
     guard columnCount >= 0, !overflow, hessian.count == count,
-      cross.map({ $0.count == count }) ?? true
+      cross.map({ $0.count == count }) ?? true,
+      target.map({ $0.count.isMultiple(of: max(columnCount, 1)) }) ?? true
     else {
       throw QuantizationError(.shape, "statistics do not fit \(columnCount) columns")
     }
-    guard hessian.allSatisfy(\.isFinite), cross?.allSatisfy(\.isFinite) ?? true else {
+    guard hessian.allSatisfy(\.isFinite), cross?.allSatisfy(\.isFinite) ?? true,
+      target?.allSatisfy(\.isFinite) ?? true
+    else {
       throw QuantizationError(.invalidValue, "statistics hold NaN or infinity")
     }
     for column in 0..<columnCount where hessian[column * (columnCount + 1)] < 0 {
@@ -35,6 +42,7 @@ public struct LayerStatistics: Sendable {
     self.tokenCount = tokenCount
     self.hessian = hessian
     self.cross = cross
+    self.target = target
   }
 
   /// The mean square of each input: what a column's rounding error costs on its own.

@@ -74,7 +74,7 @@ public struct CalibratedQuantization: Sendable {
     }
     let moments = try LayerStatistics(
       columnCount: statistics.columnCount, tokenCount: statistics.tokenCount, hessian: hessian,
-      cross: statistics.cross)
+      cross: statistics.cross, target: statistics.target)
     let feedback = errorFeedback
     return { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
       try feedback.quantize(

@@ -30,6 +30,9 @@ public struct InputStatistics: Sendable {
   /// The mean of XᵀX̂ over tokens, `[columns, columns]`, X the inputs that the model's own weights give; nil where they are the
   /// same or were not run.
   public internal(set) var cross: [Float]?
+  /// The mean of TᵀX̂ over tokens, `[rows, columns]`: T what the stage's layer must give so that the residual stream it adds to
+  /// becomes that of the model's own weights; nil for layers that add to none, and where one stream only was run.
+  public internal(set) var target: [Float]?
   /// The mean of |x| for each feature; nil where it was not asked for.
   public internal(set) var meanMagnitudes: [Double]?
   /// The maximum of |x| for each feature; nil where it was not asked for.

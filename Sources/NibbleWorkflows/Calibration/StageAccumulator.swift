@@ -11,6 +11,7 @@ final class StageAccumulator {
   private let pool: WorkerPool
   private var hessian: [Float]
   private var cross: [Float] = []
+  private var target: [Float] = []
   private var magnitudeSums: [Double]
   private var largest: [Float]
   /// Rows whose squares are added in single precision before they are added in double.
@@ -35,18 +36,49 @@ final class StageAccumulator {
     addSquares(x, rowCount)
     if statistics.contains(.magnitudes) { addMagnitudes(x, rowCount) }
     result.histogram?.observe(UnsafeBufferPointer(start: x, count: rowCount * columnCount))
-    guard statistics.contains(.secondMoments) else { return }
-    hessian.withUnsafeMutableBufferPointer { sum in
-      guard let sum = sum.baseAddress else { return }
-      MatrixProduct.addOuterProducts(
-        x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
+    if statistics.contains(.secondMoments) { addMoments(rows, x) }
+  }
+
+  private func addMoments(_ rows: StageRows, _ x: UnsafePointer<Float>) {
+    let (rowCount, columnCount) = (rows.rowCount, result.columnCount)
+    weighted(x, columnCount, rows) { x in
+      hessian.withUnsafeMutableBufferPointer { sum in
+        guard let sum = sum.baseAddress else { return }
+        MatrixProduct.addOuterProductsRounded(
+          x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
+      }
+      func add(_ left: UnsafePointer<Float>, _ width: Int, to sum: inout [Float]) {
+        if sum.isEmpty { sum = [Float](repeating: 0, count: width * columnCount) }
+        weighted(left, width, rows) { left in
+          sum.withUnsafeMutableBufferPointer { sum in
+            guard let sum = sum.baseAddress else { return }
+            MatrixProduct.addCrossProductsRounded(
+              left, width, x, columnCount, count: rowCount, to: sum, pool: pool)
+          }
+        }
+      }
+      if let original = rows.original, rows.replaced != nil {
+        add(original, columnCount, to: &cross)
+      }
+      if let target = rows.target { add(target.values, target.width, to: &self.target) }
     }
-    guard let original = rows.original, rows.replaced != nil else { return }
-    if cross.isEmpty { cross = [Float](repeating: 0, count: columnCount * columnCount) }
-    cross.withUnsafeMutableBufferPointer { sum in
-      guard let sum = sum.baseAddress else { return }
-      MatrixProduct.addCrossProducts(
-        original, x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
+  }
+
+  /// Calls `body` with the rows of `x`, each multiplied by the root of its weight.
+  private func weighted(
+    _ x: UnsafePointer<Float>, _ width: Int, _ rows: StageRows,
+    _ body: (UnsafePointer<Float>) -> Void
+  ) {
+    guard let weights = rows.weights else { return body(x) }
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.rowCount * width) { copy in
+      guard let copy = copy.baseAddress else { return }
+      pool.rows(rows.rowCount) { part in
+        for row in part {
+          VectorKernels.scale(
+            x + row * width, by: weights[row].squareRoot(), count: width, into: copy + row * width)
+        }
+      }
+      body(copy)
     }
   }
 
@@ -103,6 +135,7 @@ final class StageAccumulator {
       }
       result.hessian = hessian
       if !cross.isEmpty { result.cross = cross.map { $0 * factor } }
+      if !target.isEmpty { result.target = target.map { $0 * factor } }
     }
     if statistics.contains(.magnitudes) {
       result.meanMagnitudes = magnitudeSums.map { $0 / Double(max(1, result.tokenCount)) }

@@ -4,12 +4,10 @@ internal import NibbleTensors
 extension CPUBackend {
   /// Weights that are expanded to floats at a time.
   private static let panelElementCount = 1 << 22
-  /// Tokens that one thread multiplies at a time.
-  private static let chunkTokenCount = 512
 
-  /// x Wᵀ + b for many tokens, in single precision: panels of weights are expanded and multiplied by the system's library.
+  /// x Wᵀ + b for many tokens: panels of weights are expanded and multiplied, rounded as statistics may be.
   ///
-  /// Panels and chunks of tokens are fixed by the shapes, so that no bit depends on the number of threads. Matrices whose
+  /// Panels are fixed by the shapes, so that no bit depends on the number of threads. Matrices whose
   /// products round activations go the way of inference.
   ///
   /// - Parameters:
@@ -34,6 +32,55 @@ extension CPUBackend {
     return results
   }
 
+  /// 1 / mean x² for each row: what square errors of the residual stream `x` count, which norms divide by its size.
+  func rowWeights(_ x: Activations) -> [Float] {
+    [Float](unsafeUninitializedCapacity: x.rowCount) { weights, count in
+      let base = weights.baseAddress
+      pool.rows(x.rowCount) { rows in
+        for row in rows {
+          var sum: Float = 0
+          for column in 0..<x.columnCount { sum += x.row(row)[column] * x.row(row)[column] }
+          base?[row] = 1 / max(sum / Float(x.columnCount), 1e-12)
+        }
+      }
+      count = x.rowCount
+    }
+  }
+
+  /// The rows of `x` as each query head's attention mixes them: A x, for the attention weights A of `queries` and `keys`.
+  ///
+  /// - Returns: for each query head `[tokens, input features]`.
+  func mixedInputs(
+    _ queries: Activations, _ keys: Activations, _ x: Activations, block: Int, _ config: ModelConfig
+  ) -> [Activations] {
+    let size = config.headFeatureCount
+    let headCount = queries.columnCount / size
+    let keyCount = keys.columnCount / size
+    let results = (0..<headCount).map { _ in memory.matrix(x.rowCount, x.columnCount) }
+    for first in stride(from: 0, to: x.columnCount, by: size) {
+      let width = min(size, x.columnCount - first)
+      let part = memory.matrix(x.rowCount, keys.columnCount)
+      pool.rows(x.rowCount) { rows in
+        for row in rows {
+          for head in 0..<keyCount {
+            let target = part.row(row) + head * size
+            target.update(from: x.row(row) + first, count: width)
+            (target + width).update(repeating: 0, count: size - width)
+          }
+        }
+      }
+      let mixed = attend(queries, keys, part, block: block)
+      pool.rows(x.rowCount) { rows in
+        for row in rows {
+          for head in 0..<headCount {
+            (results[head].row(row) + first).update(from: mixed.row(row) + head * size, count: width)
+          }
+        }
+      }
+    }
+    return results
+  }
+
   /// Computes some columns of `y = x Wᵀ`: those of the weights' rows `rows`.
   private func multiply(
     _ x: Activations, _ matrix: PackedMatrix, rows: Range<Int>, into y: Activations
@@ -46,15 +93,9 @@ extension CPUBackend {
           into: UnsafeMutableBufferPointer(start: panel.row(row), count: x.columnCount))
       }
     }
-    let chunkCount = (x.rowCount + Self.chunkTokenCount - 1) / Self.chunkTokenCount
-    pool.rows(chunkCount) { chunks in
-      for chunk in chunks {
-        let first = chunk * Self.chunkTokenCount
-        MatrixProduct.multiplyByLibrary(
-          x.row(first), count: min(Self.chunkTokenCount, x.rowCount - first), panel.pointer,
-          rowCount: rows.count, columnCount: x.columnCount, into: y.row(first) + rows.lowerBound,
-          yStride: y.columnCount)
-      }
-    }
+    MatrixProduct.multiplyRounded(
+      x.pointer, count: x.rowCount, panel.pointer, rowCount: rows.count,
+      columnCount: x.columnCount, into: y.pointer + rows.lowerBound, yStride: y.columnCount,
+      pool: pool)
   }
 }

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NibbleQuantization
 
 /// A value of a calibration run in its two streams.
@@ -6,8 +7,29 @@ struct StreamPair {
   var first: DeferredValue
   /// What the weights replaced so far give; nil while both are the same.
   var second: DeferredValue?
+  /// The layer whose output this is, where its replacement waits for what its outputs are used for.
+  var open: OpenLayer?
 
   var last: DeferredValue { second ?? first }
+}
+
+let nbW = ProcessInfo.processInfo.environment["NB_W"] != nil
+let nbWG = ProcessInfo.processInfo.environment["NB_WG"] != nil
+let nbWV = ProcessInfo.processInfo.environment["NB_WV"] != nil
+
+/// A layer whose input is known and whose replacement is not yet.
+final class OpenLayer {
+  let layer: TensorID
+  let matrix: PackedMatrix
+  let input: StreamPair
+  fileprivate(set) var replacement: PackedMatrix?
+  fileprivate(set) var isClosed = false
+
+  init(_ layer: TensorID, _ matrix: PackedMatrix, input: StreamPair) {
+    self.layer = layer
+    self.matrix = matrix
+    self.input = input
+  }
 }
 
 /// Builds a block's computation over all tokens of a calibration run, stage by stage.
@@ -48,11 +70,66 @@ final class CalibrationBackend: ForwardBackend {
 
   // MARK: Layers
 
+  /// The layer of values is left open: what its errors do is known when attention has mixed them.
   func linear(_ x: StreamPair, _ layers: [TensorID]) -> [StreamPair] {
+    let x = closed(x)
+    guard plan.isReplacing, plan.keepsOriginal,
+      let place = layers.firstIndex(where: { $0.role == .value })
+    else { return stage(x, layers) }
+    var results = stage(x, layers.filter { $0.role != .value })
+    let open = OpenLayer(layers[place], model.weights.matrix(layers[place]), input: x)
+    var values = StreamPair(
+      first: DeferredValue(product(x.first, [open.matrix], [open.layer])),
+      second: DeferredValue { [product] run in
+        try run.results(
+          of: product(x.last, [open.replacement ?? open.matrix], [open.layer]))[0]
+      })
+    values.open = open
+    results.insert(values, at: place)
+    return results
+  }
+
+  /// The value with its layer replaced, for the layer's inputs as they are.
+  private func closed(_ x: StreamPair) -> StreamPair {
+    guard let open = x.open else { return x }
+    if !open.isClosed { close(open) { run in [try self.rows(of: open.input, run)] } }
+    var x = x
+    x.open = nil
+    return x
+  }
+
+  private func rows(of x: StreamPair, _ run: BatchRun) throws -> (original: Activations, last: Activations) {
+    (try run.value(x.first), try run.value(x.last))
+  }
+
+  /// Replaces an open layer, for the inputs that `rows` gives.
+  private func close(
+    _ open: OpenLayer, keeping steps: [DeferredStep?] = [],
+    _ rows: @escaping (BatchRun) throws -> [(original: Activations, last: Activations)]
+  ) {
+    open.isClosed = true
+    let stage = begin([open.layer], open.matrix.columnCount)
+    let isForked = open.input.second != nil
+    open.replacement =
+      replaced(stage, keeping: steps) { run in
+        let inputs = try rows(run)
+        run.hold(inputs.flatMap { [$0.original, $0.last] })
+        var weights: [Float]?
+        if nbWV, let source = open.input.first.step.source { weights = run.cpu.rowWeights(try run.value(source)) }
+        return inputs.map {
+          var rows = StageRows(
+            stage: stage, rowCount: $0.last.rowCount, original: UnsafePointer($0.original.pointer),
+            replaced: isForked ? UnsafePointer($0.last.pointer) : nil)
+          rows.weights = weights
+          return rows
+        }
+      }[open.layer]?.matrix
+  }
+
+  private func stage(_ x: StreamPair, _ layers: [TensorID]) -> [StreamPair] {
+    guard !layers.isEmpty else { return [] }
     let matrices = layers.map { model.weights.matrix($0) }
-    let stage = CalibrationStage(
-      block: block, index: stages.count, layers: layers, columnCount: matrices[0].columnCount)
-    stages.append(stage)
+    let stage = begin(layers, matrices[0].columnCount)
     guard plan.isReplacing else {
       return outputs(
         DeferredStep(resultCount: layers.count) { [observer] run in
@@ -64,17 +141,80 @@ final class CalibrationBackend: ForwardBackend {
           return run.cpu.calibrationProduct(input, matrices, layers)
         }, nil, layers.count)
     }
-    let replaced = self.replaced(stage, x)
-    let changed = zip(layers, matrices).map { replaced[$0]?.matrix ?? $1 }
-    func product(_ x: DeferredValue, _ matrices: [PackedMatrix]) -> DeferredStep {
-      DeferredStep(resultCount: layers.count) { run in
-        run.cpu.calibrationProduct(try run.value(x), matrices, layers)
+    let replaced = self.replaced(stage, keeping: [x.first.needed, x.second?.needed]) {
+      [plan] run in
+      let first = try run.value(x.first)
+      let second = try x.second.map { try run.value($0) }
+      let rows = UnsafePointer(first.pointer)
+      var result = StageRows(
+        stage: stage, rowCount: first.rowCount, original: plan.keepsOriginal ? rows : nil,
+        replaced: plan.keepsOriginal ? second.map { UnsafePointer($0.pointer) } : rows)
+      if nbWG, layers[0].role == .gate || layers[0].role == .up, let source = x.first.step.source {
+        result.weights = run.cpu.rowWeights(try run.value(source))
       }
+      return [result]
     }
-    guard plan.keepsOriginal else { return outputs(product(x.first, changed), nil, layers.count) }
+    let changed = zip(layers, matrices).map { replaced[$0]?.matrix ?? $1 }
+    guard plan.keepsOriginal else {
+      return outputs(product(x.first, changed, layers), nil, layers.count)
+    }
     let forks = x.second != nil || !replaced.isEmpty
     return outputs(
-      product(x.first, matrices), forks ? product(x.last, changed) : nil, layers.count)
+      product(x.first, matrices, layers), forks ? product(x.last, changed, layers) : nil,
+      layers.count)
+  }
+
+  /// Where both streams are run, the first one's result is computed before the layer is replaced: what the second one lacks to
+  /// be that is what the new weights shall give.
+  func add(_ residual: StreamPair, _ layer: TensorID, of x: StreamPair) -> StreamPair {
+    let (residual, x) = (closed(residual), closed(x))
+    guard plan.isReplacing, plan.keepsOriginal, x.second != nil || residual.second != nil else {
+      return add(residual, linear(x, [layer])[0])
+    }
+    let matrix = model.weights.matrix(layer)
+    let stage = begin([layer], matrix.columnCount)
+    let wanted = DeferredValue { run in
+      run.cpu.add(
+        try run.value(residual.first),
+        run.cpu.calibrationProduct(try run.value(x.first), [matrix], [])[0])
+    }
+    let replaced = self.replaced(stage, keeping: [wanted.needed, x.last.needed]) { run in
+      let input = try run.value(x.last)
+      let target = run.cpu.add(
+        try run.value(wanted), run.cpu.scale(try run.value(residual.last), by: -1))
+      var rows = StageRows(
+        stage: stage, rowCount: input.rowCount, original: nil,
+        replaced: UnsafePointer(input.pointer))
+      rows.target = (target.columnCount, UnsafePointer(target.pointer))
+      run.hold([target])
+      if nbW { rows.weights = run.cpu.rowWeights(try run.value(wanted)) }
+      return [rows]
+    }
+    let first = DeferredValue(from: wanted) { run in
+      let sum = run.cpu.copy(try run.value(wanted))
+      run.cpu.addBias(layer, to: sum)
+      return sum
+    }
+    let output = DeferredValue(product(x.last, [replaced[layer]?.matrix ?? matrix], [layer]))
+    let second = DeferredValue { run in
+      run.cpu.add(try run.value(residual.last), try run.value(output))
+    }
+    return StreamPair(first: first, second: second)
+  }
+
+  private func begin(_ layers: [TensorID], _ columnCount: Int) -> CalibrationStage {
+    let stage = CalibrationStage(
+      block: block, index: stages.count, layers: layers, columnCount: columnCount)
+    stages.append(stage)
+    return stage
+  }
+
+  private func product(
+    _ x: DeferredValue, _ matrices: [PackedMatrix], _ layers: [TensorID]
+  ) -> DeferredStep {
+    DeferredStep(resultCount: layers.count) { run in
+      run.cpu.calibrationProduct(try run.value(x), matrices, layers)
+    }
   }
 
   private func outputs(
@@ -86,21 +226,14 @@ final class CalibrationBackend: ForwardBackend {
     }
   }
 
-  /// Runs all batches up to the stage's input and returns the weights that the observer gives for it.
+  /// Shows the observer a stage's rows, batch by batch, and returns the weights that it gives for the stage.
   private func replaced(
-    _ stage: CalibrationStage, _ x: StreamPair
+    _ stage: CalibrationStage, keeping steps: [DeferredStep?],
+    _ rows: (BatchRun) throws -> [StageRows]
   ) -> [TensorID: ReplacementWeights] {
     guard failure == nil else { return [:] }
     do {
-      try batches.run(keeping: [x.first.needed, x.second?.needed]) { run in
-        let first = try run.value(x.first)
-        let second = try x.second.map { try run.value($0) }
-        let rows = UnsafePointer(first.pointer)
-        try observer.observe(
-          StageRows(
-            stage: stage, rowCount: first.rowCount, original: plan.keepsOriginal ? rows : nil,
-            replaced: plan.keepsOriginal ? second.map { UnsafePointer($0.pointer) } : rows))
-      }
+      try batches.run(keeping: steps) { run in for rows in try rows(run) { try observer.observe(rows) } }
       let replaced = try observer.finish(stage)
       for layer in stage.layers {
         guard let new = replaced[layer]?.matrix else { continue }
@@ -162,6 +295,7 @@ final class CalibrationBackend: ForwardBackend {
     _ x: StreamPair, isRowwise: Bool = false,
     _ body: @escaping (CPUBackend, Activations) -> Activations
   ) -> StreamPair {
+    let x = closed(x)
     func one(_ x: DeferredValue) -> DeferredValue {
       DeferredValue(from: isRowwise ? x : nil) { run in body(run.cpu, try run.value(x)) }
     }
@@ -172,6 +306,7 @@ final class CalibrationBackend: ForwardBackend {
     _ x: StreamPair, _ y: StreamPair,
     _ body: @escaping (CPUBackend, Activations, Activations) -> Activations
   ) -> StreamPair {
+    let (x, y) = (closed(x), closed(y))
     func one(_ x: DeferredValue, _ y: DeferredValue) -> DeferredValue {
       DeferredValue { run in body(run.cpu, try run.value(x), try run.value(y)) }
     }
@@ -201,6 +336,7 @@ final class CalibrationBackend: ForwardBackend {
   }
 
   func split(_ x: StreamPair, _ counts: [Int]) -> [StreamPair] {
+    let x = closed(x)
     func step(_ x: DeferredValue) -> DeferredStep {
       DeferredStep(resultCount: counts.count) { run in run.cpu.split(try run.value(x), counts) }
     }
@@ -212,6 +348,22 @@ final class CalibrationBackend: ForwardBackend {
   func attend(
     _ queries: StreamPair, _ keys: StreamPair, _ values: StreamPair, block: Int
   ) -> StreamPair {
+    let (queries, keys) = (closed(queries), closed(keys))
+    if let open = values.open, !open.isClosed, ProcessInfo.processInfo.environment["NB_V"] != nil {
+      // Values are mixed by attention before their errors count: so are the layer's inputs.
+      let share = Int(ProcessInfo.processInfo.environment["NB_V"]!)!
+      close(open) { [model] run in
+        guard run.batch % share == 0 else { return [] }
+        let (q, k) = (try run.value(queries.first), try run.value(keys.first))
+        func mixed(_ x: DeferredValue) throws -> [Activations] {
+          run.cpu.mixedInputs(q, k, try run.value(x), block: block, model.config)
+        }
+        let original = try mixed(open.input.first)
+        let last = open.input.second == nil ? original : try mixed(open.input.last)
+        return zip(original, last).map { ($0, $1) }
+      }
+    }
+    let values = closed(values)
     func one(_ q: DeferredValue, _ k: DeferredValue, _ v: DeferredValue) -> DeferredValue {
       DeferredValue { run in
         run.cpu.attend(try run.value(q), try run.value(k), try run.value(v), block: block)

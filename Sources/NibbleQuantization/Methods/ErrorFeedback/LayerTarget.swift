@@ -9,23 +9,30 @@ internal import NibbleTensors
 struct LayerTarget {
   /// `[paddedCount, paddedCount]`: how the moments of old and new inputs differ from those of the new, transposed.
   private let difference: [Float]
+  /// `[rows, columnCount]`, in the metric's unit: moments of the outputs that are wanted, where these are not those of the
+  /// weights.
+  private let wanted: [Float]?
   private let factor: CholeskyFactor
   private let metric: LayerMetric
 
   /// - Returns: nil when there is nothing to correct, or nothing to correct it with.
   init?(_ statistics: LayerStatistics, _ metric: LayerMetric) {
-    guard let cross = statistics.cross, let factor = metric.factor else { return nil }
+    guard statistics.cross != nil || statistics.target != nil, let factor = metric.factor else {
+      return nil
+    }
     let (count, padded) = (metric.columnCount, metric.paddedCount)
     var difference = [Float](repeating: 0, count: padded * padded)
     for row in 0..<count {
       for column in 0..<count {
         let index = row * count + column
-        let value = (Double(cross[index]) - Double(statistics.hessian[index])) * metric.unit
+        let old = statistics.target == nil ? Double(statistics.cross?[index] ?? 0) : 0
+        let value = (old - Double(statistics.hessian[index])) * metric.unit
         difference[column * padded + row] = Float(value)
       }
     }
     guard difference.allSatisfy({ $0.isFinite }) else { return nil }
     self.difference = difference
+    wanted = statistics.target.map { $0.map { Float(Double($0) * metric.unit) } }
     self.factor = factor
     self.metric = metric
   }
@@ -50,6 +57,10 @@ struct LayerTarget {
           feedbackKernels.multiply(difference, padded, padded, tile.base, products.base)
           for (place, column) in places.enumerated() {
             for lane in 0..<8 { sides[8 * place + lane] = Double(products[8 * column + lane]) }
+            guard let wanted else { continue }
+            for lane in 0..<lanes {
+              sides[8 * place + lane] += Double(wanted[(8 * index + lane) * count + column])
+            }
           }
           feedbackKernels.solve_tile(factor.lower, count, count, sides.base)
           for lane in 0..<lanes {

@@ -16,11 +16,17 @@ public final class CancellationFlag: Sendable {
 public struct JobCancelled: Error, CustomStringConvertible, Sendable {
   /// The output, where it was already whole and under its final name; nil when nothing was written.
   public var writtenPath: String?
+  /// How much of the work was kept for the next run of the same job, such as "3 of 30 blocks"; nil when none was.
+  public var keptWork: String?
 
-  public init(writtenPath: String? = nil) { self.writtenPath = writtenPath }
+  public init(writtenPath: String? = nil, keptWork: String? = nil) {
+    self.writtenPath = writtenPath
+    self.keptWork = keptWork
+  }
 
   public var description: String {
-    writtenPath.map { "stopped; \($0) is whole but was not verified" }
-      ?? "stopped; nothing was written"
+    if let writtenPath { return "stopped; \(writtenPath) is whole but was not verified" }
+    if let keptWork { return "stopped after \(keptWork); the same command goes on from there" }
+    return "stopped; nothing was written"
   }
 }

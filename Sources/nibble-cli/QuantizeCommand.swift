@@ -31,6 +31,10 @@ struct QuantizeCommand: ParsableCommand {
       weights, stay near. TEXT is a UTF-8 file, JSON lines (.jsonl) of {"text": ...} or {"messages": [...]}, or a folder \
       of such files; or an importance matrix that nibble calibrate or llama.cpp wrote (.gguf, .dat).
 
+      While text runs through the model, finished blocks are kept in the folder .OUTPUT.journal beside the output until \
+      that is whole. A run that was interrupted or killed goes on after the last of them when the same command is given \
+      again, and writes the same bytes.
+
       Exit codes: 0 done and verified, 1 the work failed, 2 bad usage, 3 the file is not what was meant.
       """)
 
@@ -134,6 +138,9 @@ struct QuantizeCommand: ParsableCommand {
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force
     job.isVerifying = !noVerify
-    try threads.run(display) { try job.run($0) }.show(display)
+    let farewell =
+      job.calibration.map { $0.importance == nil } ?? false
+      ? "stopped; the same command goes on after the last finished block" : nil
+    try threads.run(display, farewell: farewell) { try job.run($0) }.show(display)
   }
 }

@@ -13,7 +13,7 @@ final class CalibratedLayers {
     throws(QuantizationError) -> (QuantizedTensor, LayerReport)
 
   /// Where a layer stands in the output.
-  private struct Place {
+  struct Place {
     var task: Int
     /// The first of its rows in the output's tensor, which may hold several experts.
     var firstRow: Int
@@ -24,8 +24,11 @@ final class CalibratedLayers {
   private(set) var reports: [CalibratedLayerReport] = []
   /// A hash of the bytes of each chunk, by the chunk's index.
   private(set) var hashes: [Int: ByteHash] = [:]
-  private let tasks: [TensorTask]
-  private let places: [TensorID: Place]
+  /// Where finished blocks are kept for the case that the run is killed; nil keeps none.
+  var journal: CalibrationJournal?
+  /// All of the output's tensors.
+  let tasks: [TensorTask]
+  let places: [TensorID: Place]
   private let chunks: [Int: [(index: Int, chunk: RowChunk)]]
   private let writer: any CheckpointWriter
   /// The layers, tensor by tensor in the output's order.
@@ -82,6 +85,8 @@ final class CalibratedLayers {
     }
     let start = ContinuousClock.now
     let tensor: QuantizedTensor
+    let row: CalibratedLayerReport
+    let arrays: [[UInt8]]
     do {
       let result = ordered.withUnsafeBufferPointer { values in
         Result { () throws(QuantizationError) in
@@ -90,20 +95,35 @@ final class CalibratedLayers {
       }
       let (found, report) = try result.get()
       tensor = found
-      reports.append(
-        CalibratedLayerReport(
-          name: task.name, expert: layer.expert, report: report,
-          seconds: (ContinuousClock.now - start) / .seconds(1)))
-      var buffer = unfinished[place.task] ?? TaskBuffer(task)
-      try buffer.add(tensor, firstRow: place.firstRow)
-      unfinished[place.task] = buffer
+      row = CalibratedLayerReport(
+        name: task.name, expert: layer.expert, report: report,
+        seconds: (ContinuousClock.now - start) / .seconds(1))
+      arrays = try task.layout.pack(tensor).map(\.bytes)
     } catch {
       throw CheckpointError(.invalidValue, error.message, tensor: task.name)
     }
+    try put(arrays, rowCount: rowCount, row, at: place)
+    try journal?.add(row, rowCount: rowCount, arrays)
+    return try replacement(tensor, place)
+  }
+
+  /// Puts a layer's arrays into the output, which is written as soon as the tensor is whole.
+  func put(
+    _ arrays: [[UInt8]], rowCount: Int, _ row: CalibratedLayerReport, at place: Place
+  ) throws(CheckpointError) {
+    reports.append(row)
+    var buffer = unfinished[place.task] ?? TaskBuffer(tasks[place.task])
+    buffer.add(arrays, rowCount: rowCount, firstRow: place.firstRow)
+    unfinished[place.task] = buffer
     try writeIfWhole(place.task)
-    let decoded = moved(tensor.dequantized(), columnCount, place.order.inverse)
+  }
+
+  /// The decoded weights in the order that the forward pass wants.
+  func replacement(_ tensor: QuantizedTensor, _ place: Place) throws -> ReplacementWeights {
+    let decoded = moved(tensor.dequantized(), tensor.columnCount, place.order.inverse)
     return try decoded.withUnsafeBufferPointer {
-      try ReplacementWeights(floats: $0, rowCount: rowCount, columnCount: columnCount)
+      try ReplacementWeights(
+        floats: $0, rowCount: tensor.rowCount, columnCount: tensor.columnCount)
     }
   }
 
@@ -145,7 +165,7 @@ final class CalibratedLayers {
 }
 
 /// What quantizing one layer achieved.
-public struct CalibratedLayerReport: Sendable {
+public struct CalibratedLayerReport: Codable, Sendable {
   /// The tensor's name in the output.
   public var name: String
   /// The expert, where the tensor holds several.
@@ -172,22 +192,25 @@ private struct TaskBuffer {
   var isWhole: Bool { rowCount == task.rowCount }
   var views: [ByteView] { parts.map { Storage(copying: $0).view } }
 
-  mutating func add(_ tensor: QuantizedTensor, firstRow: Int) throws(QuantizationError) {
-    let isBlocks = if case .blocks = task.type { true } else { false }
-    let arrays = isBlocks ? try GGMLBlocks().pack(tensor) : try SchemeLayout().pack(tensor)
-    for (index, array) in arrays.enumerated() {
-      if tensor.rowCount == task.rowCount {
-        parts[index] = array.bytes
+  mutating func add(_ arrays: [[UInt8]], rowCount: Int, firstRow: Int) {
+    for (index, bytes) in arrays.enumerated() {
+      if rowCount == task.rowCount {
+        parts[index] = bytes
       } else {
-        let first = firstRow * (array.bytes.count / max(tensor.rowCount, 1))
-        parts[index].replaceSubrange(first..<first + array.bytes.count, with: array.bytes)
+        let first = firstRow * (bytes.count / max(rowCount, 1))
+        parts[index].replaceSubrange(first..<first + bytes.count, with: bytes)
       }
     }
-    rowCount += tensor.rowCount
+    self.rowCount += rowCount
   }
 }
 
 extension TensorTask {
+  /// How the output arranges a quantized tensor.
+  var layout: any WeightLayout {
+    if case .blocks = type { GGMLBlocks() } else { SchemeLayout() }
+  }
+
   /// The bytes of rows of a whole tensor, its arrays given as `views`.
   fileprivate func pieces(of views: [ByteView], _ rows: Range<Int>) -> [ArrayPiece] {
     if case .scheme(let scheme) = type {

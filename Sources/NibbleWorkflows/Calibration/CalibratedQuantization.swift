@@ -1,3 +1,4 @@
+internal import Foundation
 public import NibbleCheckpoints
 internal import NibbleModels
 internal import NibbleQuantization
@@ -30,6 +31,8 @@ public struct CalibratedQuantization: Sendable {
   public var effort = Effort.normal
   /// Bytes of hidden states that are kept in memory; nil = a share of the machine's.
   public var memoryLimit: Int?
+  /// Whether to go on where a run with the same settings was interrupted; otherwise what it left is discarded.
+  public var isResuming = true
 
   public init() {}
 
@@ -37,8 +40,10 @@ public struct CalibratedQuantization: Sendable {
   public var importance: ImportanceMatrix?
 
   /// Quantizes the layers of `model`, with text run through it unless ``importance`` is there already.
+  ///
+  /// With text, blocks that are finished are kept in a journal beside `output`.
   func run(
-    _ model: LanguageModel, _ layers: CalibratedLayers, spillFolder: String,
+    _ model: LanguageModel, _ layers: CalibratedLayers, output: String,
     _ environment: JobEnvironment
   ) throws -> CalibrationSummary {
     let pool = WorkerPool(threadCount: environment.threadCount)
@@ -48,9 +53,12 @@ public struct CalibratedQuantization: Sendable {
     options.statistics = method == .gptq ? .secondMoments : []
     options.streams = method == .imatrix ? .observing : effort == .fast ? .replaced : .both
     if let memoryLimit { options.memoryLimit = memoryLimit }
-    options.spillFolder = spillFolder
+    options.spillFolder = URL(filePath: output).deletingLastPathComponent().path
+    layers.journal = try CalibrationJournal(
+      for: output, plan: JournalPlan(self, model, windows: windows, tasks: layers.tasks),
+      blockCount: model.config.blockCount, isResuming: isResuming)
     return try CalibrationPass(model: model, windows: windows, options: options)
-      .run(environment) { statistics in
+      .run(environment, keeper: layers) { statistics in
         let find = try layerMethod(statistics, pool)
         var replaced: [TensorID: ReplacementWeights] = [:]
         for layer in statistics.stage.layers {
@@ -116,6 +124,9 @@ public struct CalibratedQuantization: Sendable {
       layerCount: layers.ids.count, expertTokenCounts: [:],
       seconds: (ContinuousClock.now - start) / .seconds(1), keptByteCount: 0, spilledByteCount: 0)
   }
+
+  /// All numbers that the methods go by.
+  var settings: String { "\(errorFeedback) \(ImportanceSearch())" }
 
   private var errorFeedback: ErrorFeedback {
     var feedback = ErrorFeedback()

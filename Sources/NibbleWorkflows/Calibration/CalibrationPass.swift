@@ -65,6 +65,14 @@ public struct CalibrationPass: Sendable {
     _ environment: JobEnvironment = JobEnvironment(),
     onStage: (InputStatistics) throws -> [TensorID: ReplacementWeights]
   ) throws -> CalibrationSummary {
+    try run(environment, keeper: nil, onStage: onStage)
+  }
+
+  /// Runs the pass, but takes the blocks from `keeper` that it has, and hands it those that are finished.
+  func run(
+    _ environment: JobEnvironment, keeper: (any BlockKeeper)?,
+    onStage: (InputStatistics) throws -> [TensorID: ReplacementWeights]
+  ) throws -> CalibrationSummary {
     let start = ContinuousClock.now
     let pool = WorkerPool(threadCount: environment.threadCount)
     var plan = BlockwiseRun.Plan()
@@ -77,21 +85,57 @@ public struct CalibrationPass: Sendable {
     let tokenCount = windows.count * windows[0].count
     return try withoutActuallyEscaping(onStage) { onStage in
       let observer = StageObserver(options.statistics, pool, onStage)
-      var blockCount = 0
-      while try run.runNextBlock(observer) {
-        blockCount += 1
+      let knownCount = keeper?.finishedBlockCount ?? 0
+      var expertTokenCounts: [Int: [Int]] = [:]
+      for block in 0..<run.blockCount {
+        if let keeper, block < knownCount {
+          guard !environment.cancellation.isCancelled else { throw JobCancelled() }
+          // Hidden states are for the blocks that follow.
+          let isRun = knownCount < run.blockCount
+          let known = try keeper.restore(block: block, decoding: isRun && plan.isReplacing)
+          if isRun { _ = try run.runNextBlock(with: known.weights) }
+          expertTokenCounts[block] = known.expertTokenCounts
+        } else {
+          _ = try run.runNextBlock(observer)
+          expertTokenCounts[block] = run.expertTokenCounts[block]
+          try keeper?.keep(expertTokenCounts: expertTokenCounts[block])
+        }
         environment.progress.report(
           JobProgress(
-            phase: "calibrating", completed: tokenCount * blockCount / run.blockCount,
+            phase: "calibrating", completed: tokenCount * (block + 1) / run.blockCount,
             total: tokenCount, unit: .tokens))
       }
       return CalibrationSummary(
         windowCount: windows.count, tokenCount: tokenCount, stageCount: observer.stageCount,
-        layerCount: observer.layerCount, expertTokenCounts: run.expertTokenCounts,
+        layerCount: observer.layerCount, expertTokenCounts: expertTokenCounts,
         seconds: (ContinuousClock.now - start) / .seconds(1), keptByteCount: run.keptByteCounts.all,
         spilledByteCount: run.keptByteCounts.file)
     }
   }
+}
+
+/// A block whose layers were quantized in an earlier run.
+struct FinishedBlock {
+  /// The weights that replaced the layers' own; none where they were not asked for.
+  var weights: [TensorID: ReplacementWeights] = [:]
+  /// For a mixture, the tokens that each expert saw.
+  var expertTokenCounts: [Int]?
+}
+
+/// Keeps what a pass found for each block, so that another can go on after it.
+protocol BlockKeeper: AnyObject {
+  /// Blocks, from the first on, that are finished.
+  var finishedBlockCount: Int { get }
+  /// Reads what is kept of a finished block; each is asked for once, in order.
+  ///
+  /// - Parameters:
+  ///   - block: the block's index.
+  ///   - decoding: whether weights are wanted.
+  /// - Returns: the block.
+  /// - Throws: `CheckpointError` when it cannot be read or does not fit the model.
+  func restore(block: Int, decoding: Bool) throws -> FinishedBlock
+  /// Notes that the first block that was not finished is.
+  func keep(expertTokenCounts: [Int]?) throws
 }
 
 /// What a calibration pass ran.
@@ -99,7 +143,7 @@ public struct CalibrationSummary: Sendable {
   public var windowCount: Int
   /// Tokens of all windows.
   public var tokenCount: Int
-  /// Inputs that were measured.
+  /// Inputs that were measured; those of blocks that an interrupted run has finished are not among them.
   public var stageCount: Int
   /// Weight matrices that they feed.
   public var layerCount: Int

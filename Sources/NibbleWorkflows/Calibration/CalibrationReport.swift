@@ -7,10 +7,16 @@ public struct CalibrationReport: Sendable {
   public var summary: CalibrationSummary
   /// The layers, in the order of the run.
   public var layers: [CalibratedLayerReport]
+  /// Blocks that were taken from an interrupted run.
+  public var resumedBlockCount: Int
+  /// What became of the work of an interrupted run, if there was one.
+  private var journalNotes: [String]
 
-  init(_ summary: CalibrationSummary, _ layers: [CalibratedLayerReport]) {
+  init(_ summary: CalibrationSummary, _ layers: CalibratedLayers) {
     self.summary = summary
-    self.layers = layers
+    self.layers = layers.reports
+    resumedBlockCount = layers.journal?.takenCount ?? 0
+    journalNotes = layers.journal?.notes ?? []
   }
 
   /// The sum of all layers' objectives after, over that before.
@@ -22,8 +28,8 @@ public struct CalibrationReport: Sendable {
   /// What the user should know.
   var notes: [String] {
     let starved = StarvedExpert.find(summary.expertTokenCounts)
-    guard let first = starved.first else { return [] }
-    return [
+    guard let first = starved.first else { return journalNotes }
+    return journalNotes + [
       "\(starved.count) experts saw fewer than \(StarvedExpert.leastTokenCount) tokens, such as expert"
         + " \(first.expert) of block \(first.block): more text would help them"
     ]
@@ -35,6 +41,7 @@ public struct CalibrationReport: Sendable {
       "seconds": .number(summary.seconds),
       "windows": .integer(Int64(summary.windowCount)),
       "tokens": .integer(Int64(summary.tokenCount)),
+      "resumed_blocks": .integer(Int64(resumedBlockCount)),
       "objective_ratio": .number(objectiveRatio),
       "kept_bytes": .integer(Int64(summary.keptByteCount)),
       "spilled_bytes": .integer(Int64(summary.spilledByteCount)),

@@ -29,24 +29,25 @@ struct ModelWriting {
     let writer = DeferredWriter { try makeWriter(plans) }
     var hashes: [ByteHash] = []
     var calibration: CalibrationReport?
+    var layers: CalibratedLayers?
     do {
-      var layers: CalibratedLayers?
       if let calibrate {
         let calibrated = CalibratedLayers(tasks, transfer.chunks, writer: writer)
-        calibration = CalibrationReport(try calibrate(calibrated), calibrated.reports)
+        layers = calibrated
+        calibration = CalibrationReport(try calibrate(calibrated), calibrated)
         if let name = calibrated.missing.first {
           throw ModelError(.unsupported, "the text never reaches the layer \(name)")
         }
-        layers = calibrated
       }
       hashes = try transfer.write(to: writer, phase: phase, written: layers?.hashes ?? [:])
       try writer.made()
       try writer.finish()
+      layers?.journal?.remove()
     } catch {
       writer.cancel()
       // That the output cannot be made at all is the better news.
       try writer.made()
-      throw error
+      throw layers?.journal?.explained(error) ?? error
     }
     let written = ContinuousClock.now
     var finding: OutputVerification.Finding?

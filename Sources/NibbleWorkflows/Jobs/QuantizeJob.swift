@@ -1,4 +1,3 @@
-internal import Foundation
 internal import NibbleCheckpoints
 internal import NibbleModels
 public import NibbleQuantization
@@ -63,9 +62,8 @@ public struct QuantizeJob: Sendable {
       phase: "quantizing", isVerifying: isVerifying, start: start)
     if let calibration {
       let language = try LanguageModel(model)
-      let folder = URL(filePath: output).deletingLastPathComponent().path
-      writing.calibrate = { layers in
-        try calibration.run(language, layers, spillFolder: folder, environment)
+      writing.calibrate = { [output] layers in
+        try calibration.run(language, layers, output: output, environment)
       }
     }
     switch chosenFormat {

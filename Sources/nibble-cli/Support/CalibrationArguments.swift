@@ -30,6 +30,12 @@ struct CalibrationArguments: ParsableArguments {
       valueName: "megabytes"))
   var maxMemory: Int?
 
+  @Flag(
+    help:
+      "Start again, even where a run with the same arguments was interrupted; what it left beside the output is discarded."
+  )
+  var noResume = false
+
   func validate() throws {
     guard calibrationWindows >= 1 else {
       throw ValidationError("--calibration-windows must be at least 1.")
@@ -54,6 +60,7 @@ struct CalibrationArguments: ParsableArguments {
     options.windows.seed = seed
     options.effort = effort
     options.memoryLimit = maxMemory.map { $0 << 20 }
+    options.isResuming = !noResume
     return options
   }
 }

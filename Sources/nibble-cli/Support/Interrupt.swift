@@ -19,7 +19,8 @@ final class Interrupt {
     return number == 0 ? nil : number
   }
 
-  init() {
+  /// - Parameter farewell: what to say when the process ends though the job has not stopped; nil says nothing.
+  init(farewell: String? = nil) {
     let queue = DispatchQueue(label: "signals")
     let flag = flag
     sources = [SIGINT, SIGTERM, SIGHUP].map { number in
@@ -27,16 +28,17 @@ final class Interrupt {
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       source.setEventHandler {
         let isFirst = Self.received.exchange(number, ordering: .relaxed) == 0
-        if !isFirst { Self.endNow(number) }
+        if !isFirst { Self.endNow(number, farewell) }
         flag.cancel()
-        queue.asyncAfter(deadline: .now() + 2) { Self.endNow(number) }
+        queue.asyncAfter(deadline: .now() + 2) { Self.endNow(number, farewell) }
       }
       source.resume()
       return source
     }
   }
 
-  private static func endNow(_ number: Int32) -> Never {
+  private static func endNow(_ number: Int32, _ farewell: String?) -> Never {
+    if let farewell { printError("nibble: \(farewell)") }
     AtomicOutput.removeAllUnfinished()
     _exit(128 + number)
   }

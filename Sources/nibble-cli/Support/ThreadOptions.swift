@@ -18,10 +18,17 @@ struct ThreadOptions: ParsableArguments {
   }
 
   /// Runs a job that shows its progress and that SIGINT and SIGTERM stop.
+  ///
+  /// - Parameters:
+  ///   - output: how progress is shown.
+  ///   - farewell: what to say when the job does not stop in time and the process is ended; nil says nothing.
+  ///   - job: the work.
+  /// - Returns: what the job returns.
+  /// - Throws: what the job throws.
   func run<Result>(
-    _ output: OutputOptions, _ job: (JobEnvironment) throws -> Result
+    _ output: OutputOptions, farewell: String? = nil, _ job: (JobEnvironment) throws -> Result
   ) throws -> Result {
-    let interrupt = Interrupt()
+    let interrupt = Interrupt(farewell: farewell)
     let progress = output.progress()
     defer { progress.finish() }
     return try withExtendedLifetime(interrupt) {

@@ -77,15 +77,29 @@ package final class BlockwiseRun {
   ///   replacements of another shape.
   package func runNextBlock(_ observer: any CalibrationObserver) throws -> Bool {
     guard nextBlock < blockCount else { return false }
-    try runNextBlock(model.architecture, observer)
+    try runNextBlock(model.architecture, .asking(observer))
+    nextBlock += 1
+    return true
+  }
+
+  /// Runs all windows through the next block with weights that an earlier run found for it, and shows them to nobody.
+  ///
+  /// The block's result has the bits that it had in that run.
+  ///
+  /// - Parameter weights: what an observer gave for the block's layers.
+  /// - Returns: false when there was no block left.
+  /// - Throws: `JobCancelled`, `FileError` for the temporary file, or ``ModelError`` for weights of another shape.
+  package func runNextBlock(with weights: [TensorID: ReplacementWeights]) throws -> Bool {
+    guard nextBlock < blockCount else { return false }
+    try runNextBlock(model.architecture, .known(weights))
     nextBlock += 1
     return true
   }
 
   private func runNextBlock(
-    _ architecture: some Architecture, _ observer: any CalibrationObserver
+    _ architecture: some Architecture, _ source: CalibrationBackend.ReplacementSource
   ) throws {
-    let backend = CalibrationBackend(model, plan, batches, observer, block: nextBlock)
+    let backend = CalibrationBackend(model, plan, batches, source, block: nextBlock)
     let start = x ?? architecture.embed([], on: backend)
     x = nil
     let result = architecture.block(nextBlock, start, on: backend)
@@ -95,7 +109,7 @@ package final class BlockwiseRun {
       _ = try run.value(result.first)
       if let second = result.second { _ = try run.value(second) }
     }
-    if !plan.isReplacing {
+    if !plan.isReplacing, case .asking(let observer) = source {
       for stage in backend.stages { _ = try observer.finish(stage) }
     }
     if let counts = backend.expertTokenCounts { expertTokenCounts[nextBlock] = counts }

@@ -47,40 +47,6 @@ extension CPUBackend {
     }
   }
 
-  /// The rows of `x` as each query head's attention mixes them: A x, for the attention weights A of `queries` and `keys`.
-  ///
-  /// - Returns: for each query head `[tokens, input features]`.
-  func mixedInputs(
-    _ queries: Activations, _ keys: Activations, _ x: Activations, block: Int, _ config: ModelConfig
-  ) -> [Activations] {
-    let size = config.headFeatureCount
-    let headCount = queries.columnCount / size
-    let keyCount = keys.columnCount / size
-    let results = (0..<headCount).map { _ in memory.matrix(x.rowCount, x.columnCount) }
-    for first in stride(from: 0, to: x.columnCount, by: size) {
-      let width = min(size, x.columnCount - first)
-      let part = memory.matrix(x.rowCount, keys.columnCount)
-      pool.rows(x.rowCount) { rows in
-        for row in rows {
-          for head in 0..<keyCount {
-            let target = part.row(row) + head * size
-            target.update(from: x.row(row) + first, count: width)
-            (target + width).update(repeating: 0, count: size - width)
-          }
-        }
-      }
-      let mixed = attend(queries, keys, part, block: block)
-      pool.rows(x.rowCount) { rows in
-        for row in rows {
-          for head in 0..<headCount {
-            (results[head].row(row) + first).update(from: mixed.row(row) + head * size, count: width)
-          }
-        }
-      }
-    }
-    return results
-  }
-
   /// Computes some columns of `y = x Wᵀ`: those of the weights' rows `rows`.
   private func multiply(
     _ x: Activations, _ matrix: PackedMatrix, rows: Range<Int>, into y: Activations

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import NibbleQuantization
 
 /// A value of a calibration run in its two streams.
@@ -7,29 +6,8 @@ struct StreamPair {
   var first: DeferredValue
   /// What the weights replaced so far give; nil while both are the same.
   var second: DeferredValue?
-  /// The layer whose output this is, where its replacement waits for what its outputs are used for.
-  var open: OpenLayer?
 
   var last: DeferredValue { second ?? first }
-}
-
-let nbW = ProcessInfo.processInfo.environment["NB_W"] != nil
-let nbWG = ProcessInfo.processInfo.environment["NB_WG"] != nil
-let nbWV = ProcessInfo.processInfo.environment["NB_WV"] != nil
-
-/// A layer whose input is known and whose replacement is not yet.
-final class OpenLayer {
-  let layer: TensorID
-  let matrix: PackedMatrix
-  let input: StreamPair
-  fileprivate(set) var replacement: PackedMatrix?
-  fileprivate(set) var isClosed = false
-
-  init(_ layer: TensorID, _ matrix: PackedMatrix, input: StreamPair) {
-    self.layer = layer
-    self.matrix = matrix
-    self.input = input
-  }
 }
 
 /// Builds a block's computation over all tokens of a calibration run, stage by stage.
@@ -44,6 +22,14 @@ final class OpenLayer {
 final class CalibrationBackend: ForwardBackend {
   typealias Value = StreamPair
 
+  /// Where the weights come from with which the run goes on.
+  enum ReplacementSource {
+    /// The observer sees the inputs and gives them.
+    case asking(any CalibrationObserver)
+    /// They are known; nobody sees anything, and a block is computed in one go.
+    case known([TensorID: ReplacementWeights])
+  }
+
   /// The stages that the block has begun so far.
   private(set) var stages: [CalibrationStage] = []
   /// The first error; nothing is computed after it.
@@ -51,7 +37,7 @@ final class CalibrationBackend: ForwardBackend {
   private let model: LanguageModel
   private let plan: BlockwiseRun.Plan
   private let batches: BatchLoop
-  private let observer: any CalibrationObserver
+  private let source: ReplacementSource
   private let block: Int
   private var routes: DeferredRoutes?
   /// For each expert of the block's mixture, the tokens that went through it; nil where the block has none.
@@ -59,85 +45,30 @@ final class CalibrationBackend: ForwardBackend {
 
   init(
     _ model: LanguageModel, _ plan: BlockwiseRun.Plan, _ batches: BatchLoop,
-    _ observer: any CalibrationObserver, block: Int
+    _ source: ReplacementSource, block: Int
   ) {
     self.model = model
     self.plan = plan
     self.batches = batches
-    self.observer = observer
+    self.source = source
     self.block = block
   }
 
   // MARK: Layers
 
-  /// The layer of values is left open: what its errors do is known when attention has mixed them.
   func linear(_ x: StreamPair, _ layers: [TensorID]) -> [StreamPair] {
-    let x = closed(x)
-    guard plan.isReplacing, plan.keepsOriginal,
-      let place = layers.firstIndex(where: { $0.role == .value })
-    else { return stage(x, layers) }
-    var results = stage(x, layers.filter { $0.role != .value })
-    let open = OpenLayer(layers[place], model.weights.matrix(layers[place]), input: x)
-    var values = StreamPair(
-      first: DeferredValue(product(x.first, [open.matrix], [open.layer])),
-      second: DeferredValue { [product] run in
-        try run.results(
-          of: product(x.last, [open.replacement ?? open.matrix], [open.layer]))[0]
-      })
-    values.open = open
-    results.insert(values, at: place)
-    return results
-  }
-
-  /// The value with its layer replaced, for the layer's inputs as they are.
-  private func closed(_ x: StreamPair) -> StreamPair {
-    guard let open = x.open else { return x }
-    if !open.isClosed { close(open) { run in [try self.rows(of: open.input, run)] } }
-    var x = x
-    x.open = nil
-    return x
-  }
-
-  private func rows(of x: StreamPair, _ run: BatchRun) throws -> (original: Activations, last: Activations) {
-    (try run.value(x.first), try run.value(x.last))
-  }
-
-  /// Replaces an open layer, for the inputs that `rows` gives.
-  private func close(
-    _ open: OpenLayer, keeping steps: [DeferredStep?] = [],
-    _ rows: @escaping (BatchRun) throws -> [(original: Activations, last: Activations)]
-  ) {
-    open.isClosed = true
-    let stage = begin([open.layer], open.matrix.columnCount)
-    let isForked = open.input.second != nil
-    open.replacement =
-      replaced(stage, keeping: steps) { run in
-        let inputs = try rows(run)
-        run.hold(inputs.flatMap { [$0.original, $0.last] })
-        var weights: [Float]?
-        if nbWV, let source = open.input.first.step.source { weights = run.cpu.rowWeights(try run.value(source)) }
-        return inputs.map {
-          var rows = StageRows(
-            stage: stage, rowCount: $0.last.rowCount, original: UnsafePointer($0.original.pointer),
-            replaced: isForked ? UnsafePointer($0.last.pointer) : nil)
-          rows.weights = weights
-          return rows
-        }
-      }[open.layer]?.matrix
-  }
-
-  private func stage(_ x: StreamPair, _ layers: [TensorID]) -> [StreamPair] {
-    guard !layers.isEmpty else { return [] }
     let matrices = layers.map { model.weights.matrix($0) }
     let stage = begin(layers, matrices[0].columnCount)
     guard plan.isReplacing else {
       return outputs(
-        DeferredStep(resultCount: layers.count) { [observer] run in
+        DeferredStep(resultCount: layers.count) { [source] run in
           let input = try run.value(x.first)
-          try observer.observe(
-            StageRows(
-              stage: stage, rowCount: input.rowCount, original: UnsafePointer(input.pointer),
-              replaced: nil))
+          if case .asking(let observer) = source {
+            try observer.observe(
+              StageRows(
+                stage: stage, rowCount: input.rowCount, original: UnsafePointer(input.pointer),
+                replaced: nil))
+          }
           return run.cpu.calibrationProduct(input, matrices, layers)
         }, nil, layers.count)
     }
@@ -146,13 +77,9 @@ final class CalibrationBackend: ForwardBackend {
       let first = try run.value(x.first)
       let second = try x.second.map { try run.value($0) }
       let rows = UnsafePointer(first.pointer)
-      var result = StageRows(
+      return StageRows(
         stage: stage, rowCount: first.rowCount, original: plan.keepsOriginal ? rows : nil,
         replaced: plan.keepsOriginal ? second.map { UnsafePointer($0.pointer) } : rows)
-      if nbWG, layers[0].role == .gate || layers[0].role == .up, let source = x.first.step.source {
-        result.weights = run.cpu.rowWeights(try run.value(source))
-      }
-      return [result]
     }
     let changed = zip(layers, matrices).map { replaced[$0]?.matrix ?? $1 }
     guard plan.keepsOriginal else {
@@ -164,10 +91,9 @@ final class CalibrationBackend: ForwardBackend {
       layers.count)
   }
 
-  /// Where both streams are run, the first one's result is computed before the layer is replaced: what the second one lacks to
-  /// be that is what the new weights shall give.
+  /// Where both streams are run and differ, the first one's result is computed before the layer is replaced: what the second
+  /// one lacks to be that is what the new weights shall give.
   func add(_ residual: StreamPair, _ layer: TensorID, of x: StreamPair) -> StreamPair {
-    let (residual, x) = (closed(residual), closed(x))
     guard plan.isReplacing, plan.keepsOriginal, x.second != nil || residual.second != nil else {
       return add(residual, linear(x, [layer])[0])
     }
@@ -178,17 +104,17 @@ final class CalibrationBackend: ForwardBackend {
         try run.value(residual.first),
         run.cpu.calibrationProduct(try run.value(x.first), [matrix], [])[0])
     }
+    let target = DeferredValue { run in
+      run.cpu.add(try run.value(wanted), run.cpu.scale(try run.value(residual.last), by: -1))
+    }
     let replaced = self.replaced(stage, keeping: [wanted.needed, x.last.needed]) { run in
-      let input = try run.value(x.last)
-      let target = run.cpu.add(
-        try run.value(wanted), run.cpu.scale(try run.value(residual.last), by: -1))
+      let (input, target) = (try run.value(x.last), try run.value(target))
       var rows = StageRows(
         stage: stage, rowCount: input.rowCount, original: nil,
         replaced: UnsafePointer(input.pointer))
       rows.target = (target.columnCount, UnsafePointer(target.pointer))
-      run.hold([target])
-      if nbW { rows.weights = run.cpu.rowWeights(try run.value(wanted)) }
-      return [rows]
+      rows.weights = run.cpu.rowWeights(try run.value(wanted))
+      return rows
     }
     let first = DeferredValue(from: wanted) { run in
       let sum = run.cpu.copy(try run.value(wanted))
@@ -226,29 +152,45 @@ final class CalibrationBackend: ForwardBackend {
     }
   }
 
-  /// Shows the observer a stage's rows, batch by batch, and returns the weights that it gives for the stage.
+  /// The weights that are known for a stage; else shows the observer the stage's rows, batch by batch, and asks it.
   private func replaced(
     _ stage: CalibrationStage, keeping steps: [DeferredStep?],
-    _ rows: (BatchRun) throws -> [StageRows]
+    _ rows: (BatchRun) throws -> StageRows
   ) -> [TensorID: ReplacementWeights] {
     guard failure == nil else { return [:] }
     do {
-      try batches.run(keeping: steps) { run in for rows in try rows(run) { try observer.observe(rows) } }
+      guard case .asking(let observer) = source else { return try knownWeights(of: stage) }
+      try batches.run(keeping: steps) { run in try observer.observe(try rows(run)) }
       let replaced = try observer.finish(stage)
-      for layer in stage.layers {
-        guard let new = replaced[layer]?.matrix else { continue }
-        let old = model.weights.matrix(layer)
-        guard new.rowCount == old.rowCount, new.columnCount == old.columnCount else {
-          throw ModelError(
-            .request,
-            "weights of \(new.rowCount) x \(new.columnCount) cannot replace \(old.rowCount) x \(old.columnCount)"
-          )
-        }
-      }
+      try requireShapes(replaced, stage)
       return replaced
     } catch {
       failure = error
       return [:]
+    }
+  }
+
+  private func knownWeights(
+    of stage: CalibrationStage
+  ) throws(ModelError) -> [TensorID: ReplacementWeights] {
+    guard case .known(let all) = source else { return [:] }
+    let known = all.filter { stage.layers.contains($0.key) }
+    try requireShapes(known, stage)
+    return known
+  }
+
+  private func requireShapes(
+    _ replaced: [TensorID: ReplacementWeights], _ stage: CalibrationStage
+  ) throws(ModelError) {
+    for layer in stage.layers {
+      guard let new = replaced[layer]?.matrix else { continue }
+      let old = model.weights.matrix(layer)
+      guard new.rowCount == old.rowCount, new.columnCount == old.columnCount else {
+        throw ModelError(
+          .request,
+          "weights of \(new.rowCount) x \(new.columnCount) cannot replace \(old.rowCount) x \(old.columnCount)"
+        )
+      }
     }
   }
 
@@ -295,7 +237,6 @@ final class CalibrationBackend: ForwardBackend {
     _ x: StreamPair, isRowwise: Bool = false,
     _ body: @escaping (CPUBackend, Activations) -> Activations
   ) -> StreamPair {
-    let x = closed(x)
     func one(_ x: DeferredValue) -> DeferredValue {
       DeferredValue(from: isRowwise ? x : nil) { run in body(run.cpu, try run.value(x)) }
     }
@@ -306,7 +247,6 @@ final class CalibrationBackend: ForwardBackend {
     _ x: StreamPair, _ y: StreamPair,
     _ body: @escaping (CPUBackend, Activations, Activations) -> Activations
   ) -> StreamPair {
-    let (x, y) = (closed(x), closed(y))
     func one(_ x: DeferredValue, _ y: DeferredValue) -> DeferredValue {
       DeferredValue { run in body(run.cpu, try run.value(x), try run.value(y)) }
     }
@@ -336,7 +276,6 @@ final class CalibrationBackend: ForwardBackend {
   }
 
   func split(_ x: StreamPair, _ counts: [Int]) -> [StreamPair] {
-    let x = closed(x)
     func step(_ x: DeferredValue) -> DeferredStep {
       DeferredStep(resultCount: counts.count) { run in run.cpu.split(try run.value(x), counts) }
     }
@@ -348,22 +287,6 @@ final class CalibrationBackend: ForwardBackend {
   func attend(
     _ queries: StreamPair, _ keys: StreamPair, _ values: StreamPair, block: Int
   ) -> StreamPair {
-    let (queries, keys) = (closed(queries), closed(keys))
-    if let open = values.open, !open.isClosed, ProcessInfo.processInfo.environment["NB_V"] != nil {
-      // Values are mixed by attention before their errors count: so are the layer's inputs.
-      let share = Int(ProcessInfo.processInfo.environment["NB_V"]!)!
-      close(open) { [model] run in
-        guard run.batch % share == 0 else { return [] }
-        let (q, k) = (try run.value(queries.first), try run.value(keys.first))
-        func mixed(_ x: DeferredValue) throws -> [Activations] {
-          run.cpu.mixedInputs(q, k, try run.value(x), block: block, model.config)
-        }
-        let original = try mixed(open.input.first)
-        let last = open.input.second == nil ? original : try mixed(open.input.last)
-        return zip(original, last).map { ($0, $1) }
-      }
-    }
-    let values = closed(values)
     func one(_ q: DeferredValue, _ k: DeferredValue, _ v: DeferredValue) -> DeferredValue {
       DeferredValue { run in
         run.cpu.attend(try run.value(q), try run.value(k), try run.value(v), block: block)

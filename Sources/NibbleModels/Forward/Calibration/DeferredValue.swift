@@ -68,15 +68,11 @@ final class BatchRun {
   let batch: Int
   let cpu: CPUBackend
   private var results: [ObjectIdentifier: [Activations]] = [:]
-  private var held: [Activations] = []
 
   init(batch: Int, cpu: CPUBackend) {
     self.batch = batch
     self.cpu = cpu
   }
-
-  /// Keeps values that no step has made until the batch is done.
-  func hold(_ values: [Activations]) { held += values }
 
   func value(_ value: DeferredValue) throws -> Activations {
     try results(of: value.step)[value.index]

@@ -2,7 +2,7 @@
 ///
 /// Objectives are mean square output errors a token, added over the outputs: the sum over rows of
 /// (w - q)ᵀ H (w - q), where w is the target that the layer's inputs ask for.
-public struct LayerReport: Hashable, Sendable {
+public struct LayerReport: Hashable, Codable, Sendable {
   /// The objective of round-to-nearest, whose search knows nothing of the inputs.
   public var objectiveBefore: Double
   /// The objective of the result; never above `objectiveBefore`.

@@ -23,7 +23,7 @@ struct ResumeCommandTests {
   private func arguments(_ output: String, _ more: [String]) -> [String] {
     [
       "quantize", folder.path("model"), "-o", folder.path(output), "--type", "q4_0",
-      "--calibration", folder.path("text.txt"), "--calibration-windows", "12",
+      "--calibration", folder.path("text.txt"), "--calibration-windows", "20",
       "--calibration-context", "128", "--json",
     ] + more
   }

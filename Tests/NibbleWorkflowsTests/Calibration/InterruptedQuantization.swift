@@ -38,7 +38,7 @@ struct InterruptedQuantization {
   static func letters(seed: UInt64) -> CalibrationText {
     var random = RandomSource(seed: seed)
     var text = ""
-    for _ in 0..<900 {
+    for _ in 0..<2600 {
       if let letter = Unicode.Scalar(33 + UInt32(random.next() >> 40) % 58) {
         text.unicodeScalars.append(letter)
       }

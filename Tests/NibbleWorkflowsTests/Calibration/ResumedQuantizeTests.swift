@@ -101,9 +101,11 @@ struct ResumedQuantizeTests {
     }
   }
 
-  @Test("Hidden states in a file or in memory: a run goes on with either")
+  @Test("Several batches, hidden states in a file or in memory: a run goes on with either")
   func memoryLimit() throws {
     var job = try Case.all[6].job()
+    // More than the 2048 tokens of a batch.
+    job.calibration.windows.limit = 40
     _ = try job.run()
     let expected = try job.outputFiles()
     job.calibration.memoryLimit = 0

@@ -36,10 +36,10 @@ struct JournalPlan {
     (json.keys + other.keys.filter { json[$0] == nil }).filter { json[$0] != other[$0] }
   }
 
-  /// The numbers of the model, its tensors, and sizes and times of its files.
+  /// The model's configuration as its files spell it, its tensors, and sizes and times of its files.
   private static func identity(of model: LanguageModel) -> String {
     let checkpoint = model.source.checkpoint
-    var lines = ["\(model.config)"]
+    var lines: [String] = []
     if let config = try? checkpoint.json("config.json") { lines.append(config.text()) }
     for key in checkpoint.metadata.keys where !key.hasPrefix("tokenizer.") {
       lines.append("\(key) \(checkpoint.metadata[key].map { "\($0)" } ?? "")")

@@ -26,6 +26,8 @@ struct QuantizeCommand: ParsableCommand {
         nibble quantize model -o folder --type int4-g64-asym --range mse --embedding-type int8-row-sym
         nibble quantize model -o folder --type nf4-g64-dq
         nibble quantize model -o out.gguf --type q4_0 --calibration text.txt
+        nibble quantize model -o out.gguf --type q4_k_m --transform awq --method gptq --calibration text.txt
+        nibble quantize model -o folder --type int4-g128-asym --method awq --calibration text.txt
 
       With --calibration the codes are found while text runs through the model, so that each layer's outputs, not its \
       weights, stay near. TEXT is a UTF-8 file, JSON lines (.jsonl) of {"text": ...} or {"messages": [...]}, or a folder \
@@ -38,7 +40,9 @@ struct QuantizeCommand: ParsableCommand {
       Exit codes: 0 done and verified, 1 the work failed, 2 bad usage, 3 the file is not what was meant.
       """)
 
-  enum Method: String, ExpressibleByArgument, CaseIterable { case auto, rtn, hqq, imatrix, gptq }
+  enum Method: String, ExpressibleByArgument, CaseIterable {
+    case auto, rtn, hqq, imatrix, awq, gptq
+  }
 
   @Argument(help: "The model to quantize.")
   var model: String
@@ -51,12 +55,24 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point, imatrix weighs errors by the inputs that a text gives, gptq feeds errors back; auto is gptq with text, imatrix with an importance matrix, else rtn."
+      "How codes are found: rtn rounds to the nearest code, hqq also fits each group's zero point, imatrix weighs errors by the inputs that a text gives, gptq feeds errors back, awq is --transform awq, rtn, and --clip where it applies; auto is gptq with text, imatrix with an importance matrix, else rtn."
     )
   )
   var method: Method = .auto
 
   @OptionGroup var calibration: CalibrationArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "What is done to the model first: awq scales input channels so that rounding hurts the outputs less; can be repeated.",
+      valueName: "transform"))
+  var transform: [ModelTransform] = []
+
+  @Flag(
+    help:
+      "With rtn and awq: cut each group's extremes as far as that helps the outputs; not for types with nested scales."
+  )
+  var clip = false
 
   @Option(
     help: ArgumentHelp(
@@ -106,14 +122,27 @@ struct QuantizeCommand: ParsableCommand {
     guard range == nil || method != .hqq && !isCalibrated else {
       throw ValidationError("this method chooses the range itself: leave --range out")
     }
-    if isCalibrated, method == .rtn || method == .hqq {
+    if calibration.calibration != nil, method == .rtn && !clip || method == .hqq, transforms.isEmpty
+    {
       throw ValidationError("--method \(method.rawValue) takes no text: leave --calibration out")
+    }
+    if clip, ![.auto, .rtn, .awq].contains(method) {
+      throw ValidationError(
+        "--method \(method.rawValue) searches scales of its own: leave --clip out")
     }
   }
 
-  /// Whether text is run through the model.
+  private var transforms: [ModelTransform] {
+    method == .awq && !transform.contains(.awq) ? transform + [.awq] : transform
+  }
+
+  /// Whether codes are found while text runs through the model.
   private var isCalibrated: Bool {
-    calibration.calibration != nil || method == .gptq || method == .imatrix
+    switch method {
+    case .rtn, .hqq: clip
+    case .imatrix, .gptq, .awq: true
+    case .auto: clip || calibration.calibration != nil || !transforms.isEmpty
+    }
   }
 
   func run() throws {
@@ -126,14 +155,8 @@ struct QuantizeCommand: ParsableCommand {
     var job = QuantizeJob(source: model, output: output, selection: selection)
     job.range = method == .hqq ? HalfQuadratic() : range?.estimator
     job.findsExactMeans = exactKmeans
-    if isCalibrated {
-      var options = try calibration.options()
-      if options.importance != nil, method == .gptq {
-        throw ValidationError("--method gptq needs a text, not an importance matrix")
-      }
-      options.method = method == .imatrix || options.importance != nil ? .imatrix : .gptq
-      job.calibration = options
-    }
+    job.transforms = transforms
+    if isCalibrated || !transforms.isEmpty { job.calibration = try calibrationOptions() }
     job.format = format
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force
@@ -142,5 +165,20 @@ struct QuantizeCommand: ParsableCommand {
       job.calibration.map { $0.importance == nil } ?? false
       ? "stopped; the same command goes on after the last finished block" : nil
     try threads.run(display, farewell: farewell) { try job.run($0) }.show(display)
+  }
+
+  private func calibrationOptions() throws -> CalibratedQuantization {
+    var options = try calibration.options()
+    if options.importance != nil, method == .gptq {
+      throw ValidationError("--method gptq needs a text, not an importance matrix")
+    }
+    switch method {
+    case .rtn, .hqq, .awq: options.method = .rtn
+    case .imatrix: options.method = .imatrix
+    case .gptq: options.method = .gptq
+    case .auto: options.method = clip ? .rtn : options.importance != nil ? .imatrix : .gptq
+    }
+    options.clipping = clip ? .everywhere : method == .awq ? .wherePossible : .none
+    return options
   }
 }

@@ -6,7 +6,8 @@ internal import NibbleTensors
 /// The layers of a model that are quantized while text runs through it, and where their bytes go.
 ///
 /// A layer is quantized with its rows in the order that the output wants: groups lie along rows, so that the order changes no
-/// code. The run goes on with the decoded weights in the order that the forward pass wants.
+/// code. The run goes on with the decoded weights in the order that the forward pass wants, factors of a transform taken off
+/// again: it is the original model that runs.
 final class CalibratedLayers {
   /// What finds the codes of weights `[rowCount, columnCount]`.
   typealias Method = (UnsafeBufferPointer<Float>, _ rowCount: Int, _ columnCount: Int, Scheme)
@@ -79,7 +80,9 @@ final class CalibratedLayers {
     else { return nil }
     let task = tasks[place.task]
     let (rowCount, columnCount) = (weights.rowCount, weights.columnCount)
-    let ordered = moved(weights.values, columnCount, place.order)
+    let rows = place.firstRow..<place.firstRow + rowCount
+    var ordered = moved(weights.values, columnCount, place.order)
+    ordered.withUnsafeMutableBufferPointer { task.factors?.apply(to: $0, rows, columnCount) }
     guard ordered.allSatisfy(\.isFinite) else {
       throw CheckpointError(.invalidValue, "holds NaN or infinity", tensor: task.name)
     }
@@ -118,9 +121,14 @@ final class CalibratedLayers {
     try writeIfWhole(place.task)
   }
 
-  /// The decoded weights in the order that the forward pass wants.
+  /// The decoded weights in the order that the forward pass wants, with the factors of a transform undone.
   func replacement(_ tensor: QuantizedTensor, _ place: Place) throws -> ReplacementWeights {
-    let decoded = moved(tensor.dequantized(), tensor.columnCount, place.order.inverse)
+    var result = tensor.dequantized()
+    let rows = place.firstRow..<place.firstRow + tensor.rowCount
+    result.withUnsafeMutableBufferPointer {
+      tasks[place.task].factors?.undo(on: $0, rows, tensor.columnCount)
+    }
+    let decoded = moved(result, tensor.columnCount, place.order.inverse)
     return try decoded.withUnsafeBufferPointer {
       try ReplacementWeights(
         floats: $0, rowCount: tensor.rowCount, columnCount: tensor.columnCount)

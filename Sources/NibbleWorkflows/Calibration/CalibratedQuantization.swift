@@ -12,6 +12,17 @@ public struct CalibratedQuantization: Sendable {
     case imatrix
     /// Error feedback: each column makes up for the errors of those before it.
     case gptq
+    /// Each weight to its nearest code; the text is for transforms and for ``clipping``.
+    case rtn
+  }
+
+  /// Where the extremes of groups are cut before they are rounded (``ClipSearch``).
+  public enum Clipping: Sendable {
+    case none
+    /// Where groups of a type have scales of their own.
+    case wherePossible
+    /// Everywhere; types whose groups have none are refused.
+    case everywhere
   }
 
   /// How much time may be spent.
@@ -29,6 +40,8 @@ public struct CalibratedQuantization: Sendable {
   public var windows = CalibrationWindows()
   public var method = Method.gptq
   public var effort = Effort.normal
+  /// With ``Method/rtn``: whether extremes are cut.
+  public var clipping = Clipping.none
   /// Bytes of hidden states that are kept in memory; nil = a share of the machine's.
   public var memoryLimit: Int?
   /// Whether to go on where a run with the same settings was interrupted; otherwise what it left is discarded.
@@ -39,33 +52,57 @@ public struct CalibratedQuantization: Sendable {
   /// Importance that was measured before; no text is run then, and the method is ``Method/imatrix``.
   public var importance: ImportanceMatrix?
 
+  /// Whether the codes of a layer are found with text.
+  ///
+  /// Queries and keys are never cut: what errors in them do to the attention's scores shows in no layer's output (as in the
+  /// code of Lin et al. 2024).
+  func findsCodes(of layer: TensorID, as type: StoredType) -> Bool {
+    guard let scheme = type.scheme else { return false }
+    guard method == .rtn else { return true }
+    return clipping != .none && ClipSearch.obstacle(to: scheme) == nil
+      && ![.query, .key, .queryKeyValue].contains(layer.role)
+  }
+
   /// Quantizes the layers of `model`, with text run through it unless ``importance`` is there already.
   ///
-  /// With text, blocks that are finished are kept in a journal beside `output`.
+  /// Text runs through the model as it was. Where layers are scaled, its statistics are turned into those of the scaled
+  /// model, which computes the same. Blocks that are finished are kept in a journal beside `output`.
   func run(
-    _ model: LanguageModel, _ layers: CalibratedLayers, output: String,
+    _ model: LanguageModel, _ layers: CalibratedLayers, scaling: ChannelScaling, output: String,
     _ environment: JobEnvironment
   ) throws -> CalibrationSummary {
     let pool = WorkerPool(threadCount: environment.threadCount)
     if let importance { return try search(model, layers, importance, pool) }
+    let streams: CalibrationPass.Streams =
+      method != .gptq ? .observing : effort == .fast ? .replaced : .both
+    let pass = try pass(
+      model, statistics: method == .imatrix ? [] : .secondMoments, streams: streams,
+      spillFolder: URL(filePath: output).deletingLastPathComponent().path)
+    layers.journal = try CalibrationJournal(
+      for: output, plan: JournalPlan(self, model, windows: pass.windows, tasks: layers.tasks),
+      blockCount: model.config.blockCount, isResuming: isResuming)
+    return try pass.run(environment, keeper: layers) { statistics in
+      let find = try layerMethod(statistics.scaled(by: scaling), pool)
+      var replaced: [TensorID: ReplacementWeights] = [:]
+      for layer in statistics.stage.layers {
+        replaced[layer] = try layers.quantize(layer, of: model, find)
+      }
+      return replaced
+    }
+  }
+
+  /// A pass of the text through `model`.
+  func pass(
+    _ model: LanguageModel, statistics: CalibrationStatistics, streams: CalibrationPass.Streams,
+    spillFolder: String
+  ) throws -> CalibrationPass {
     let windows = try windows.cut(text ?? .builtIn, for: model)
     var options = CalibrationPass.Options()
-    options.statistics = method == .gptq ? .secondMoments : []
-    options.streams = method == .imatrix ? .observing : effort == .fast ? .replaced : .both
+    options.statistics = statistics
+    options.streams = streams
     if let memoryLimit { options.memoryLimit = memoryLimit }
-    options.spillFolder = URL(filePath: output).deletingLastPathComponent().path
-    layers.journal = try CalibrationJournal(
-      for: output, plan: JournalPlan(self, model, windows: windows, tasks: layers.tasks),
-      blockCount: model.config.blockCount, isResuming: isResuming)
-    return try CalibrationPass(model: model, windows: windows, options: options)
-      .run(environment, keeper: layers) { statistics in
-        let find = try layerMethod(statistics, pool)
-        var replaced: [TensorID: ReplacementWeights] = [:]
-        for layer in statistics.stage.layers {
-          replaced[layer] = try layers.quantize(layer, of: model, find)
-        }
-        return replaced
-      }
+    options.spillFolder = spillFolder
+    return CalibrationPass(model: model, windows: windows, options: options)
   }
 
   /// What finds the codes of the layers of a stage.
@@ -73,7 +110,7 @@ public struct CalibratedQuantization: Sendable {
     _ statistics: InputStatistics, _ pool: WorkerPool
   ) throws -> CalibratedLayers.Method {
     // An expert that saw no text has no statistics; its weights count alike.
-    guard method == .gptq, statistics.tokenCount > 0, let hessian = statistics.hessian else {
+    guard method != .imatrix, statistics.tokenCount > 0, let hessian = statistics.hessian else {
       let importance =
         statistics.tokenCount > 0
         ? statistics.importance.map { Float($0) }
@@ -83,6 +120,13 @@ public struct CalibratedQuantization: Sendable {
     let moments = try LayerStatistics(
       columnCount: statistics.columnCount, tokenCount: statistics.tokenCount, hessian: hessian,
       cross: statistics.cross, target: statistics.target)
+    if method == .rtn {
+      return { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
+        try ClipSearch().quantize(
+          values, rowCount: rowCount, columnCount: columnCount, as: scheme, statistics: moments,
+          pool: pool)
+      }
+    }
     let feedback = errorFeedback
     return { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
       try feedback.quantize(
@@ -126,7 +170,7 @@ public struct CalibratedQuantization: Sendable {
   }
 
   /// All numbers that the methods go by.
-  var settings: String { "\(errorFeedback) \(ImportanceSearch())" }
+  var settings: String { "\(errorFeedback) \(ImportanceSearch()) \(clipping)" }
 
   private var errorFeedback: ErrorFeedback {
     var feedback = ErrorFeedback()

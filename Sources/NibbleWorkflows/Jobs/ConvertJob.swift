@@ -1,5 +1,5 @@
 internal import NibbleCheckpoints
-internal import NibbleModels
+package import NibbleModels
 public import NibbleQuantization
 internal import NibbleTensors
 
@@ -20,6 +20,8 @@ public struct ConvertJob: Sendable {
   public var format: Format
   /// F32, F16 or BF16 for every matrix; nil keeps each tensor's type, where the format has it.
   public var floatType: GGMLType?
+  /// What the model's channels are scaled by; it computes the same.
+  package var scaling = ChannelScaling()
   /// Whether whatever stands under `output` may be replaced.
   public var replacesOutput = false
   /// Whether to reopen the output and compare it with the source.
@@ -82,6 +84,7 @@ public struct ConvertJob: Sendable {
       model.mapped(to: naming).map { tensor in
         let type = type(tensor, in: model)
         return TensorTask(tensor, type: type, reason: reason(tensor.type, type))
+          .scaled(by: scaling, of: model, in: naming)
       }
       + model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
     guard format == .gguf else { return tasks }

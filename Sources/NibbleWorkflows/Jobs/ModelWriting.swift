@@ -12,6 +12,8 @@ struct ModelWriting {
   let phase: String
   let isVerifying: Bool
   let start: ContinuousClock.Instant
+  /// What scaling the model has achieved.
+  var scaling: ScalingReport?
   /// Makes the tensors that need text run through the model, before the others.
   var calibrate: ((CalibratedLayers) throws -> CalibrationSummary)?
 
@@ -77,7 +79,8 @@ struct ModelWriting {
       verificationSeconds: finding == nil ? 0 : verification / .seconds(1),
       outputByteCount: byteCount(of: output), peakMemoryByteCount: peakMemoryByteCount(),
       isVerified: finding.map(\.failures.isEmpty), failures: finding?.failures ?? [],
-      calibration: calibration, notes: notes + (calibration?.notes ?? []))
+      calibration: calibration, scaling: scaling,
+      notes: notes + (calibration?.notes ?? []) + (scaling?.notes ?? []))
   }
 }
 

@@ -50,7 +50,7 @@ extension QuantizeJob {
     task.method = RoundToNearest(range: range ?? usual)
     task.method.findsExactMeans = findsExactMeans
     task.isCalibrated =
-      calibration != nil && type.isQuantized && !task.isCopy
+      calibration?.findsCodes(of: tensor.id, as: type) ?? false && !task.isCopy
       && tensor.id.block != nil && tensor.id.part == .weight
     if type.isQuantized, !task.isCopy { try requireMethod(task) }
     return task
@@ -76,6 +76,7 @@ extension QuantizeJob {
   /// Refuses ranges for types whose scales are found otherwise, and rows that do not fill blocks.
   private func requireMethod(_ task: TensorTask) throws(RecipeError) {
     guard let scheme = task.type.scheme else { return }
+    try requireClipping(task, scheme)
     if range != nil, scheme.hasNestedScales {
       throw RecipeError(
         "\(task.name): --range does not apply to \(task.type.name), whose nested scales are searched together"

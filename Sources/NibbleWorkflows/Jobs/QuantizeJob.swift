@@ -25,6 +25,8 @@ public struct QuantizeJob: Sendable {
   public var findsExactMeans = false
   /// How to quantize with text run through the model; nil quantizes from the weights alone.
   public var calibration: CalibratedQuantization?
+  /// What is done to the model before it is quantized.
+  public var transforms: [ModelTransform] = []
   /// How to write it; nil takes GGUF for mixes of GGUF's types and safetensors for other schemes.
   public var format: Format?
   /// Whether tensors that are quantized already may be decoded and quantized again.
@@ -51,19 +53,26 @@ public struct QuantizeJob: Sendable {
         output, source: source, signature: chosenFormat == .gguf ? "GGUF" : nil,
         replacing: replacesAnyFile)
     }
+    try requireTransforms()
     let model = try ModelSource.open(source)
-    let tasks = try tasks(model)
+    var tasks = try tasks(model)
     try requireOriginals(tasks)
-    let usesBuiltInText =
-      calibration.map { $0.text == nil && $0.importance == nil } ?? false
+    let folder = URL(filePath: output).deletingLastPathComponent().path
+    let language = calibration != nil || !transforms.isEmpty ? try LanguageModel(model) : nil
+    let transformed = try language.flatMap {
+      try transform(tasks, of: $0, spillFolder: folder, environment)
+    }
+    tasks = transformed?.tasks ?? tasks
     var writing = ModelWriting(
       tasks: tasks, environment: environment, output: output,
       notes: model.notes + (usesBuiltInText ? [CalibrationText.builtInNote] : []),
       phase: "quantizing", isVerifying: isVerifying, start: start)
-    if let calibration {
-      let language = try LanguageModel(model)
+    writing.scaling = transformed?.report
+    if let calibration, let language, tasks.contains(where: \.isCalibrated) {
       writing.calibrate = { [output] layers in
-        try calibration.run(language, layers, output: output, environment)
+        try calibration.run(
+          language, layers, scaling: transformed?.scaling ?? ChannelScaling(), output: output,
+          environment)
       }
     }
     switch chosenFormat {

@@ -16,7 +16,9 @@ extension TensorTask {
       for index in values.indices { values[index] = floats[first + index] }
       return values
     case .stored(let origin):
-      return try StoredRows(origin, columnCount: columnCount).values(rows, scratch)
+      let values = try StoredRows(origin, columnCount: columnCount).values(rows, scratch)
+      factors?.apply(to: values, rows, columnCount)
+      return values
     }
   }
 

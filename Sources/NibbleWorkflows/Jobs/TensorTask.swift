@@ -27,6 +27,10 @@ struct TensorTask: Sendable {
   var method = RoundToNearest()
   /// Whether the codes are found while text runs through the model.
   var isCalibrated = false
+  /// What the source's values are multiplied by; nil where they stay as they are.
+  var factors: TensorFactors?
+  /// Whether the output holds plain numbers as `[input features, output features]`.
+  private(set) var isTransposed = false
 
   init(_ tensor: MappedTensor, type: StoredType, reason: String?) {
     name = tensor.name
@@ -34,6 +38,7 @@ struct TensorTask: Sendable {
     if case .plain = type, tensor.isTransposedWhenPlain {
       shape = tensor.shape.reversed()
       origin = .stored(tensor.origin.transposed)
+      isTransposed = true
     } else {
       shape = tensor.shape
       origin = .stored(tensor.origin)

@@ -94,7 +94,8 @@ extension TensorTransfer {
 extension TensorTask {
   /// Whether the output holds the source's bytes as they are.
   var isCopy: Bool {
-    if case .stored(let origin) = origin { type == sourceType && origin.keepsBytes } else { false }
+    guard case .stored(let origin) = origin, factors == nil else { return false }
+    return type == sourceType && origin.keepsBytes
   }
 }
 

@@ -38,6 +38,8 @@ public struct TransferReport: Sendable {
   public var failures: [String]
   /// What quantizing with text did; nil where none was used.
   public var calibration: CalibrationReport?
+  /// What scaling channels did; nil where none were.
+  public var scaling: ScalingReport?
   /// What the user should know.
   public var notes: [String]
 
@@ -66,6 +68,7 @@ public struct TransferReport: Sendable {
       "failures": .array(failures.map { .string($0) }),
       "notes": .array(notes.map { .string($0) }),
       "calibration": calibration?.json ?? .null,
+      "scaling": scaling?.json ?? .null,
       "tensors": .array(tensors.map(\.json)),
     ]
   }

@@ -9,6 +9,7 @@ extension TransferReport {
       print(json.text(.indented(2)))
     } else if !options.quiet {
       print(table)
+      if let scalingText { print(scalingText) }
       if let calibrationText { print(calibrationText) }
       print(summary)
     }
@@ -54,6 +55,27 @@ extension TransferReport {
         format: "\n%d tokens in %d windows, objective %.3f of round-to-nearest, %@",
         summary.tokenCount, summary.windowCount, calibration.objectiveRatio,
         ProgressBar.duration(summary.seconds))
+  }
+
+  /// What scaling channels achieved; nil where none were.
+  private var scalingText: String? {
+    guard let scaling else { return nil }
+    var table = Table(columns: [
+      .left("scaled against"), .right("power"), .right("loss before"), .right("after"),
+      .right("ratio"),
+    ])
+    for group in scaling.groups {
+      table.rows.append([
+        group.producer + (group.expert.map { " expert \($0)" } ?? ""),
+        String(format: "%.2f", group.ratio), errorText(group.lossBefore),
+        errorText(group.lossAfter),
+        String(format: "%.3f", group.lossBefore > 0 ? group.lossAfter / group.lossBefore : 1),
+      ])
+    }
+    return table.text
+      + String(
+        format: "\nchannels scaled, loss %.3f of that without, %@", scaling.lossRatio,
+        ProgressBar.duration(scaling.summary.seconds))
   }
 
   private var summary: String {

@@ -69,3 +69,4 @@ struct RangeArgument: ExpressibleByArgument {
 
 extension QuantizeJob.Format: ExpressibleByArgument {}
 extension ConvertJob.Format: ExpressibleByArgument {}
+extension ModelTransform: ExpressibleByArgument {}

@@ -46,4 +46,25 @@ extension LanguageModel {
     }
     return (values, rowCount, columnCount)
   }
+
+  /// Some of a layer's rows as floats, `[rows.count, input features]`, counted as in the model's file; nil where the model
+  /// has no such layer.
+  package func weightValues(of layer: TensorID, rows: (_ rowCount: Int) -> [Int]) -> (
+    values: [Float], rowCount: Int
+  )? {
+    guard weights.hasMatrix(layer) else { return nil }
+    let matrix = weights.matrix(layer)
+    let chosen = rows(matrix.rowCount)
+    var values = [Float](repeating: 0, count: chosen.count * matrix.columnCount)
+    values.withUnsafeMutableBufferPointer { values in
+      for (index, row) in chosen.enumerated() {
+        let first = index * matrix.columnCount
+        matrix.decodeRow(
+          row,
+          into: UnsafeMutableBufferPointer(
+            rebasing: values[first..<first + matrix.columnCount]))
+      }
+    }
+    return (values, matrix.rowCount)
+  }
 }

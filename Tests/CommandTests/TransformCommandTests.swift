@@ -13,6 +13,8 @@ struct TransformCommandTests {
   private func writeModel() throws {
     var model = TinyModel()
     model.blockCount = 1
+    model.hiddenCount = 64
+    model.feedForwardCount = 256
     try model.write(to: folder.path("model"))
     let words = (0..<300).map { "word \($0 * 7919 % 1000) and the rest, " }.joined()
     try Data(words.utf8).write(to: URL(filePath: folder.path("text.txt")))

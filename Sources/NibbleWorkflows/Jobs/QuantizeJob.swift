@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NibbleCheckpoints
 internal import NibbleModels
 public import NibbleQuantization

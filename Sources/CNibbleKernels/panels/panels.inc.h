@@ -6,7 +6,7 @@
 /// The largest magnitude in each lane, or NaN or infinity where there is one: maxima alone would pass over NaN.
 NK_INLINE nk_v8 widest(nk_v8 largest, nk_v8 value) {
   nk_v8 magnitude = nk_abs(value);
-  return magnitude <= largest ? largest : magnitude;
+  return ((magnitude <= largest) | (largest != largest)) ? largest : magnitude;
 }
 
 /// The scale of a run whose largest magnitude is `largest`, and its inverse.

@@ -119,7 +119,7 @@ public struct CalibratedQuantization: Sendable {
     }
     let moments = try LayerStatistics(
       columnCount: statistics.columnCount, tokenCount: statistics.tokenCount, hessian: hessian,
-      cross: statistics.cross, target: statistics.target)
+      change: statistics.change)
     if method == .rtn {
       return { (values, rowCount, columnCount, scheme) throws(QuantizationError) in
         try ClipSearch().quantize(

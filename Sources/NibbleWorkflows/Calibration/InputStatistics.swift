@@ -7,7 +7,7 @@ public struct CalibrationStatistics: OptionSet, Sendable {
 
   public init(rawValue: Int) { self.rawValue = rawValue }
 
-  /// XᵀX, and XᵀX̂ where two streams are run.
+  /// XᵀX, and where two streams are run what the layers should make up for.
   public static let secondMoments = CalibrationStatistics(rawValue: 1)
   /// The mean and the maximum of |x| for each feature.
   public static let magnitudes = CalibrationStatistics(rawValue: 2)
@@ -26,13 +26,13 @@ public struct InputStatistics: Sendable {
   /// Σ x² for each feature.
   public internal(set) var squareSums: [Double]
   /// The mean of X̂ᵀX̂ over tokens, `[columns, columns]`, symmetric; nil where it was not asked for.
+  ///
+  /// For layers that add to the residual stream, in runs of both streams, tokens count by 1 / mean r², r what the residual stream should become: norms divide all errors of
+  /// a token by its size, so that those of a few tokens with huge values (Sun et al. 2024, arXiv:2402.17762) matter least.
   public internal(set) var hessian: [Float]?
-  /// The mean of XᵀX̂ over tokens, `[columns, columns]`, X the inputs that the model's own weights give; nil where they are the
-  /// same or were not run.
-  public internal(set) var cross: [Float]?
-  /// The mean of TᵀX̂ over tokens, `[rows, columns]`: T what the stage's layer must give so that the residual stream it adds to
-  /// becomes that of the model's own weights; nil for layers that add to none, and where one stream only was run.
-  public internal(set) var target: [Float]?
+  /// What the stage's layers should make up for, once weights were replaced before it and both streams are run: how the inputs
+  /// have changed, or for a layer that adds to the residual stream what its outputs lack for that to be as it was.
+  public internal(set) var change: LayerStatistics.Change?
   /// The mean of |x| for each feature; nil where it was not asked for.
   public internal(set) var meanMagnitudes: [Double]?
   /// The maximum of |x| for each feature; nil where it was not asked for.

@@ -10,8 +10,11 @@ final class StageAccumulator {
   private let statistics: CalibrationStatistics
   private let pool: WorkerPool
   private var hessian: [Float]
-  private var cross: [Float] = []
-  private var target: [Float] = []
+  /// The sums of dᵀx̂ over the tokens of each half, d the change of inputs or what outputs lack.
+  private var changes: [[Float]] = []
+  private var areOutputs = false
+  /// What all rows count in second moments.
+  private var weightSum = 0.0
   private var magnitudeSums: [Double]
   private var largest: [Float]
   /// Rows whose squares are added in single precision before they are added in double.
@@ -41,26 +44,45 @@ final class StageAccumulator {
 
   private func addMoments(_ rows: StageRows, _ x: UnsafePointer<Float>) {
     let (rowCount, columnCount) = (rows.rowCount, result.columnCount)
+    weightSum += rows.weights?.reduce(0) { $0 + Double($1) } ?? Double(rowCount)
     weighted(x, columnCount, rows) { x in
       hessian.withUnsafeMutableBufferPointer { sum in
         guard let sum = sum.baseAddress else { return }
         MatrixProduct.addOuterProductsRounded(
           x, count: rowCount, columnCount: columnCount, to: sum, pool: pool)
       }
-      func add(_ left: UnsafePointer<Float>, _ width: Int, to sum: inout [Float]) {
-        if sum.isEmpty { sum = [Float](repeating: 0, count: width * columnCount) }
-        weighted(left, width, rows) { left in
-          sum.withUnsafeMutableBufferPointer { sum in
-            guard let sum = sum.baseAddress else { return }
-            MatrixProduct.addCrossProductsRounded(
-              left, width, x, columnCount, count: rowCount, to: sum, pool: pool)
+      if let lack = rows.lack {
+        areOutputs = true
+        weighted(lack.values, lack.width, rows) { addChange($0, lack.width, x, rowCount) }
+      } else if let original = rows.original, let replaced = rows.replaced {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: rowCount * columnCount) { change in
+          guard let change = change.baseAddress else { return }
+          pool.rows(rowCount) { part in
+            for index in part.lowerBound * columnCount..<part.upperBound * columnCount {
+              change[index] = original[index] - replaced[index]
+            }
           }
+          weighted(change, columnCount, rows) { addChange($0, columnCount, x, rowCount) }
         }
       }
-      if let original = rows.original, rows.replaced != nil {
-        add(original, columnCount, to: &cross)
+    }
+  }
+
+  /// Adds the first rows to one half and the others to the other, so that no token is in both.
+  private func addChange(
+    _ change: UnsafePointer<Float>, _ width: Int, _ x: UnsafePointer<Float>, _ rowCount: Int
+  ) {
+    let columnCount = result.columnCount
+    if changes.isEmpty {
+      changes = [0, 1].map { _ in [Float](repeating: 0, count: width * columnCount) }
+    }
+    for (half, rows) in [0..<rowCount / 2, rowCount / 2..<rowCount].enumerated() {
+      changes[half].withUnsafeMutableBufferPointer { sum in
+        guard let sum = sum.baseAddress else { return }
+        MatrixProduct.addCrossProductsRounded(
+          change + rows.lowerBound * width, width, x + rows.lowerBound * columnCount, columnCount,
+          count: rows.count, to: sum, pool: pool)
       }
-      if let target = rows.target { add(target.values, target.width, to: &self.target) }
     }
   }
 
@@ -122,7 +144,7 @@ final class StageAccumulator {
   /// The statistics of all rows that were observed.
   func finish() -> InputStatistics {
     let columnCount = result.columnCount
-    let factor = 1 / Float(max(1, result.tokenCount))
+    let factor = weightSum > 0 ? Float(1 / weightSum) : 1
     if statistics.contains(.secondMoments) {
       hessian.withUnsafeMutableBufferPointer { h in
         for row in 0..<columnCount {
@@ -134,8 +156,10 @@ final class StageAccumulator {
         }
       }
       result.hessian = hessian
-      if !cross.isEmpty { result.cross = cross.map { $0 * factor } }
-      if !target.isEmpty { result.target = target.map { $0 * factor } }
+      if !changes.isEmpty {
+        let (first, second) = (changes[0].map { $0 * factor }, changes[1].map { $0 * factor })
+        result.change = areOutputs ? .outputs(first, second) : .inputs(first, second)
+      }
     }
     if statistics.contains(.magnitudes) {
       result.meanMagnitudes = magnitudeSums.map { $0 / Double(max(1, result.tokenCount)) }

@@ -1,4 +1,5 @@
 internal import NibbleModels
+internal import NibbleQuantization
 
 extension InputStatistics {
   /// What the inputs look like in the scaled model, whose layers' columns are multiplied and whose inputs are divided.
@@ -19,9 +20,15 @@ extension InputStatistics {
       result.largestMagnitudes?[column] /= scale
     }
     result.hessian = hessian.map(products)
-    result.cross = cross.map(products)
-    result.target = target.map { target in
-      target.indices.map { target[$0] / scales[$0 % count] }
+    switch change {
+    case .inputs(let first, let second):
+      result.change = .inputs(products(first), products(second))
+    case .outputs(let first, let second):
+      func columns(_ half: [Float]) -> [Float] {
+        half.indices.map { half[$0] / scales[$0 % count] }
+      }
+      result.change = .outputs(columns(first), columns(second))
+    case nil: break
     }
     return result
   }

@@ -42,7 +42,7 @@ struct CalibrationPassTests {
     first.count == second.count
       && zip(first, second).allSatisfy {
         $0.stage.layers == $1.stage.layers && $0.tokenCount == $1.tokenCount
-          && $0.squareSums == $1.squareSums && $0.hessian == $1.hessian && $0.cross == $1.cross
+          && $0.squareSums == $1.squareSums && $0.hessian == $1.hessian && $0.change?.sum == $1.change?.sum
       }
   }
 
@@ -52,6 +52,7 @@ struct CalibrationPassTests {
     return zip(found, expected).map { abs($0 - $1) / scale }.max() ?? .infinity
   }
 
+  /// Products of statistics are rounded: a thousandth of a matrix's largest number may be off.
   @Test("The inputs of every layer are those that torch sees", arguments: CalibrationFixture.all)
   func agreesWithTorch(_ fixture: CalibrationFixture) throws {
     let measured = try measure(fixture)
@@ -70,13 +71,13 @@ struct CalibrationPassTests {
         let statistics = try #require(found[layer.name]?[index], "\(layer.name)")
         #expect(statistics.tokenCount == count, "\(layer.name) \(index)")
         guard count > 0 else { continue }
-        #expect(difference(statistics.importance, layer.squares[index]) < 1e-5, "\(layer.name)")
+        #expect(difference(statistics.importance, layer.squares[index]) < 2e-3, "\(layer.name)")
         let hessian = try #require(statistics.hessian)
         let columns = statistics.columnCount
         let row = hessian[..<columns].map(Double.init)
-        #expect(difference(row, layer.firstRows[index]) < 1e-5, "\(layer.name)")
+        #expect(difference(row, layer.firstRows[index]) < 2e-3, "\(layer.name)")
         let diagonal = (0..<columns).map { Double(hessian[$0 * (columns + 1)]) }
-        #expect(difference(diagonal, layer.squares[index]) < 1e-5, "\(layer.name)")
+        #expect(difference(diagonal, layer.squares[index]) < 2e-3, "\(layer.name)")
         #expect((0..<columns).allSatisfy { hessian[$0 * columns] == hessian[$0] })
       }
     }
@@ -105,7 +106,7 @@ struct CalibrationPassTests {
     }
     let first = try replaced(1, nil)
     #expect(isSame(first, try replaced(3, 10_000)))
-    #expect(first.contains { $0.cross != nil })
+    #expect(first.contains { $0.change != nil })
   }
 
   @Test(
@@ -116,16 +117,20 @@ struct CalibrationPassTests {
     for streams in [CalibrationPass.Streams.both, .replaced] {
       let untouched = try measure(fixture, streams)
       #expect(isSame(expected.statistics, untouched.statistics))
-      #expect(untouched.statistics.allSatisfy { $0.cross == nil })
+      #expect(untouched.statistics.allSatisfy { $0.change == nil })
     }
     let alone = try measure(fixture, .replaced) { try scaled($0, $1, by: 1) }
     #expect(isSame(expected.statistics, alone.statistics))
-    // Two streams of equal numbers: the cross product is the second moment.
+    // Two streams of equal numbers: nothing has changed.
     let both = try measure(fixture, .both) { try scaled($0, $1, by: 1) }
     for (found, expected) in zip(both.statistics, expected.statistics) {
-      #expect(found.hessian == expected.hessian && found.squareSums == expected.squareSums)
-      guard let cross = found.cross, let hessian = found.hessian else { continue }
-      #expect(difference(cross.map(Double.init), hessian.map(Double.init)) < 1e-5)
+      #expect(found.squareSums == expected.squareSums)
+      guard let change = found.change else { continue }
+      let largest = try #require(found.hessian).reduce(0, max)
+      #expect(change.sum.allSatisfy { abs($0) < 1e-5 * max(largest, 1) })
+      // Layers that add to the residual stream weigh its tokens.
+      guard case .inputs = change else { continue }
+      #expect(found.hessian == expected.hessian)
     }
     #expect(both.summary.expertTokenCounts == expected.summary.expertTokenCounts)
   }
@@ -137,12 +142,23 @@ struct CalibrationPassTests {
     let replaced = try measure(fixture, .both) { model, layer in
       layer.role == .value ? try scaled(model, layer, by: 2) : nil
     }.statistics
-    // Values of twice the size: attention's result in block 0 is exactly twice as large, and so is the cross product.
-    #expect(replaced[0].hessian == original[0].hessian && replaced[0].cross == nil)
+    // Values of twice the size: attention's result in block 0 is exactly twice as large.
+    #expect(replaced[0].hessian == original[0].hessian && replaced[0].change == nil)
     #expect(replaced[1].squareSums == original[1].squareSums.map { 4 * $0 })
-    let cross = try #require(replaced[1].cross).map(Double.init)
-    let twice = try #require(original[1].hessian).map { 2 * Double($0) }
-    #expect(difference(cross, twice) < 1e-5)
+    // It gives twice what it gave, for the residual stream has not changed yet: it lacks -W X̂ / 2.
+    let layer = replaced[1].stage.layers[0]
+    let weights = try #require(try LanguageModel(path: fixture.path).weightValues(of: layer))
+    let hessian = try #require(replaced[1].hessian).map(Double.init)
+    let count = weights.columnCount
+    let expected = (0..<weights.values.count).map { place in
+      (0..<count).reduce(0.0) {
+        $0 + Double(weights.values[place / count * count + $1]) * hessian[$1 * count + place % count]
+      } / -2
+    }
+    let change = try #require(replaced[1].change)
+    guard case .outputs = change else { throw Unexpected() }
+    #expect(difference(change.sum.map(Double.init), expected) < 2e-3)
+    #expect(original[1].change == nil)
     #expect(replaced[2].squareSums != original[2].squareSums)
     #expect(replaced[4].squareSums != original[4].squareSums)
   }
@@ -206,6 +222,18 @@ struct CalibrationPassTests {
     options.spillFolder = "/nowhere/at/all"
     #expect(throws: FileError.self) {
       try CalibrationPass(model: model, windows: [[1, 2]], options: options).run { _ in [:] }
+    }
+  }
+}
+
+private struct Unexpected: Error {}
+
+extension LayerStatistics.Change {
+  /// Both halves together.
+  fileprivate var sum: [Float] {
+    switch self {
+    case .inputs(let first, let second), .outputs(let first, let second):
+      zip(first, second).map { $0 + $1 }
     }
   }
 }

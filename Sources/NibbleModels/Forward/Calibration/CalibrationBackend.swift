@@ -92,7 +92,7 @@ final class CalibrationBackend: ForwardBackend {
   }
 
   /// Where both streams are run and differ, the first one's result is computed before the layer is replaced: what the second
-  /// one lacks to be that is what the new weights shall give.
+  /// one lacks to be that is what the new weights shall give besides.
   func add(_ residual: StreamPair, _ layer: TensorID, of x: StreamPair) -> StreamPair {
     guard plan.isReplacing, plan.keepsOriginal, x.second != nil || residual.second != nil else {
       return add(residual, linear(x, [layer])[0])
@@ -104,15 +104,18 @@ final class CalibrationBackend: ForwardBackend {
         try run.value(residual.first),
         run.cpu.calibrationProduct(try run.value(x.first), [matrix], [])[0])
     }
-    let target = DeferredValue { run in
-      run.cpu.add(try run.value(wanted), run.cpu.scale(try run.value(residual.last), by: -1))
+    let lack = DeferredValue { run in
+      let given = run.cpu.add(
+        try run.value(residual.last),
+        run.cpu.calibrationProduct(try run.value(x.last), [matrix], [])[0])
+      return run.cpu.add(try run.value(wanted), run.cpu.scale(given, by: -1))
     }
     let replaced = self.replaced(stage, keeping: [wanted.needed, x.last.needed]) { run in
-      let (input, target) = (try run.value(x.last), try run.value(target))
+      let (input, lack) = (try run.value(x.last), try run.value(lack))
       var rows = StageRows(
         stage: stage, rowCount: input.rowCount, original: nil,
         replaced: UnsafePointer(input.pointer))
-      rows.target = (target.columnCount, UnsafePointer(target.pointer))
+      rows.lack = (lack.columnCount, UnsafePointer(lack.pointer))
       rows.weights = run.cpu.rowWeights(try run.value(wanted))
       return rows
     }

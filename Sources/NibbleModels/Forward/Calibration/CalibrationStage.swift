@@ -20,10 +20,9 @@ package struct StageRows {
   /// What the weights replaced so far give, `[rowCount, columnCount]`; nil while it is the same.
   package let replaced: UnsafePointer<Float>?
 
-  /// What the stage's layer must give so that the residual stream it adds to becomes that of the model's own weights,
-  /// without its bias, `[rowCount, width]`; nil for layers that add to none, and where one stream only is run.
-  package var target: (width: Int, values: UnsafePointer<Float>)?
-
+  /// What the outputs of the layer's own weights lack for the residual stream that it adds to to become that of the model's own
+  /// weights, `[rowCount, width]`; nil for layers that add to none, and where one stream only is run.
+  package var lack: (width: Int, values: UnsafePointer<Float>)?
   /// `[rowCount]`: what each row's errors count in second moments; nil where all count alike.
   package var weights: [Float]?
 

@@ -67,15 +67,16 @@ public struct ErrorFeedback: Sendable {
         target, metric, plain, grids, into: rows, roundCount: refinementRounds,
         passLimit: descentPasses, pool)
     }
-    let report: LayerReport
+    var report: LayerReport
     if let target {
-      let result = target.withUnsafeBufferPointer { buffer in
+      let result = target.weights.withUnsafeBufferPointer { buffer in
         Result { () throws(QuantizationError) in try run(buffer) }
       }
       report = try result.get()
     } else {
       report = try run(weights)
     }
+    report.correctionShare = target?.share
     return (try rows.tensor(), report)
   }
 }

@@ -15,6 +15,9 @@ public struct LayerReport: Hashable, Codable, Sendable {
   public var deadColumnCount: Int
   /// Rows that kept their round-to-nearest codes, because nothing was better.
   public var unchangedRowCount: Int
+  /// The share of the correction for changed inputs that was taken, since two halves of the tokens agreed on it; nil where inputs
+  /// had not changed.
+  public var correctionShare: Double?
 
   /// `objectiveAfter / objectiveBefore`; 1 where both are zero.
   public var ratio: Double { objectiveBefore > 0 ? objectiveAfter / objectiveBefore : 1 }

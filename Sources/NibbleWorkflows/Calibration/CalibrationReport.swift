@@ -59,6 +59,7 @@ extension CalibratedLayerReport {
       "objective_before": .number(report.objectiveBefore),
       "objective_after": .number(report.objectiveAfter),
       "damping": .number(report.damping),
+      "correction_share": report.correctionShare.map { .number($0) } ?? .null,
       "seconds": .number(seconds),
       "notes": .array(report.notes.map { .string($0) }),
     ]

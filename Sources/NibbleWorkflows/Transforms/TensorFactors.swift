@@ -24,7 +24,9 @@ struct TensorFactors: Sendable {
   /// A hash of all factors.
   var hash: ByteHash {
     let values = parts.flatMap { [$0?.rows ?? [], $0?.columns ?? []] }
-    return (values.map { Float($0.count) } + values.flatMap(\.self)).withUnsafeBytes { ByteHash($0) }
+    return (values.map { Float($0.count) } + values.flatMap(\.self)).withUnsafeBytes {
+      ByteHash($0)
+    }
   }
 
   /// Multiplies rows of the tensor.

@@ -42,7 +42,8 @@ struct CalibrationPassTests {
     first.count == second.count
       && zip(first, second).allSatisfy {
         $0.stage.layers == $1.stage.layers && $0.tokenCount == $1.tokenCount
-          && $0.squareSums == $1.squareSums && $0.hessian == $1.hessian && $0.change?.sum == $1.change?.sum
+          && $0.squareSums == $1.squareSums && $0.hessian == $1.hessian
+          && $0.change?.sum == $1.change?.sum
       }
   }
 
@@ -152,7 +153,8 @@ struct CalibrationPassTests {
     let count = weights.columnCount
     let expected = (0..<weights.values.count).map { place in
       (0..<count).reduce(0.0) {
-        $0 + Double(weights.values[place / count * count + $1]) * hessian[$1 * count + place % count]
+        $0 + Double(weights.values[place / count * count + $1])
+          * hessian[$1 * count + place % count]
       } / -2
     }
     let change = try #require(replaced[1].change)

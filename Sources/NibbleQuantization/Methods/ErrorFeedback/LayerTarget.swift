@@ -18,9 +18,12 @@ struct LayerTarget {
   private let factor: CholeskyFactor
   private let metric: LayerMetric
 
-  /// - Returns: nil when there is nothing to correct, or nothing to correct it with.
+  /// - Returns: nil when there is nothing to correct, or nothing to correct it with. A half with fewer tokens than columns can
+  ///   explain whatever it saw, and the halves' agreement means little.
   init?(_ statistics: LayerStatistics, _ metric: LayerMetric) {
-    guard let change = statistics.change, let factor = metric.factor else { return nil }
+    guard let change = statistics.change, let factor = metric.factor,
+      statistics.tokenCount >= 2 * statistics.columnCount
+    else { return nil }
     let unit = Float(metric.unit)
     let (count, padded) = (metric.columnCount, metric.paddedCount)
     switch change {

@@ -3,8 +3,8 @@ internal import CNibbleKernels
 /// A matrix packed for products through integers of 13 bits: each run of 128 elements along the summed dimension shares a
 /// scale (block floating point).
 ///
-/// On processors that multiply and add pairs of 16-bit integers in one instruction such products take two thirds of the time of those
-/// of floats. Rounding makes up about a thousandth of a product's norm, or less.
+/// On processors that multiply and add pairs of 16-bit integers in one instruction such products take two thirds of the time of
+/// those of floats. Rounding makes up less than a thousandth of a product's norm.
 final class PanelMatrix {
   /// Rows; the summed dimension is not among them.
   let rowCount: Int
@@ -17,7 +17,7 @@ final class PanelMatrix {
   /// What packs and multiplies, where this machine is faster with integers.
   static let fastTable: nk_panel_table? = nk_panels()?.pointee
 
-  /// Sums of at most this many elements are added in one go.
+  /// Rows of a panel.
   static let panelRowCount = Int(NK_PANEL_ROWS)
 
   /// Allocates; nothing is packed yet.

@@ -64,6 +64,17 @@ public struct LayerStatistics: Sendable {
     }
   }
 
+  /// Whether there are tokens enough, twice as many as columns, to tell what the text does from what these tokens do.
+  var isDetermined: Bool { tokenCount >= 2 * columnCount }
+
+  /// - Throws: ``QuantizationError`` when the layer has another number of inputs.
+  func requireColumns(_ count: Int) throws(QuantizationError) {
+    guard columnCount == count else {
+      throw QuantizationError(
+        .shape, "statistics of \(columnCount) inputs for \(count) columns")
+    }
+  }
+
   /// The mean square of each input: what a column's rounding error costs on its own.
   public var importance: [Float] { (0..<columnCount).map { hessian[$0 * (columnCount + 1)] } }
 }

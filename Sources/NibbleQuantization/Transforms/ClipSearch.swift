@@ -39,10 +39,7 @@ public struct ClipSearch: Sendable {
     statistics: LayerStatistics, pool: WorkerPool
   ) throws(QuantizationError) -> (QuantizedTensor, LayerReport) {
     precondition(weights.count == rowCount * columnCount)
-    guard statistics.columnCount == columnCount else {
-      throw QuantizationError(
-        .shape, "statistics of \(statistics.columnCount) inputs for \(columnCount) columns")
-    }
+    try statistics.requireColumns(columnCount)
     if let obstacle = Self.obstacle(to: scheme) {
       throw QuantizationError(.unsupported, "clipping has no meaning here: \(obstacle)")
     }

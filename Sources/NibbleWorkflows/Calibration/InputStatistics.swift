@@ -27,8 +27,9 @@ public struct InputStatistics: Sendable {
   public internal(set) var squareSums: [Double]
   /// The mean of X̂ᵀX̂ over tokens, `[columns, columns]`, symmetric; nil where it was not asked for.
   ///
-  /// For layers that add to the residual stream, in runs of both streams, tokens count by 1 / mean r², r what the residual stream should become: norms divide all errors of
-  /// a token by its size, so that those of a few tokens with huge values (Sun et al. 2024, arXiv:2402.17762) matter least.
+  /// For layers that add to the residual stream, in runs of both streams, tokens count by 1 / mean r², r what that stream should
+  /// become: norms divide all errors of a token by its size, so that those of a few tokens with huge values (Sun et al. 2024,
+  /// arXiv:2402.17762) matter least.
   public internal(set) var hessian: [Float]?
   /// What the stage's layers should make up for, once weights were replaced before it and both streams are run: how the inputs
   /// have changed, or for a layer that adds to the residual stream what its outputs lack for that to be as it was.

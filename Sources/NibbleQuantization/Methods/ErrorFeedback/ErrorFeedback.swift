@@ -22,7 +22,8 @@ public struct ErrorFeedback: Sendable {
   ///
   /// More damping costs little on the tokens that the statistics saw, and helps on others when these were few.
   public var damping = 0.05
-  /// How often scales are fitted again and the sweep is repeated.
+  /// How often scales are fitted again and the sweep is repeated; not at all with fewer tokens than twice the columns, where that
+  /// would fit these tokens and nothing else.
   public var refinementRounds = 3
   /// Passes of coordinate descent over the codes in each of these rounds, at most.
   public var descentPasses = 4
@@ -46,10 +47,7 @@ public struct ErrorFeedback: Sendable {
     statistics: LayerStatistics, pool: WorkerPool
   ) throws(QuantizationError) -> (QuantizedTensor, LayerReport) {
     precondition(weights.count == rowCount * columnCount)
-    guard statistics.columnCount == columnCount else {
-      throw QuantizationError(
-        .shape, "statistics of \(statistics.columnCount) inputs for \(columnCount) columns")
-    }
+    try statistics.requireColumns(columnCount)
     let shape = try RowShape(scheme, columnCount: columnCount)
     let metric = LayerMetric(statistics, order: order, damping: damping, pool: pool)
     let target = LayerTarget(statistics, metric)?.weights(
@@ -64,7 +62,8 @@ public struct ErrorFeedback: Sendable {
         ? try starts.weighted(target, importance: statistics.importance) : [plain]
       rows.fixedScales = plain.fixedScales
       return TileRun.optimize(
-        target, metric, plain, grids, into: rows, roundCount: refinementRounds,
+        target, metric, plain, grids, into: rows,
+        roundCount: statistics.isDetermined ? refinementRounds : 0,
         passLimit: descentPasses, pool)
     }
     var report: LayerReport

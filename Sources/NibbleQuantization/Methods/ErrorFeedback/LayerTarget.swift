@@ -22,7 +22,7 @@ struct LayerTarget {
   ///   explain whatever it saw, and the halves' agreement means little.
   init?(_ statistics: LayerStatistics, _ metric: LayerMetric) {
     guard let change = statistics.change, let factor = metric.factor,
-      statistics.tokenCount >= 2 * statistics.columnCount
+      statistics.isDetermined
     else { return nil }
     let unit = Float(metric.unit)
     let (count, padded) = (metric.columnCount, metric.paddedCount)

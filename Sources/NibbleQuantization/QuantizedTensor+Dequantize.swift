@@ -6,6 +6,9 @@ extension QuantizedTensor {
     guard !codes.isEmpty,
       let groups = try? Groups(scheme, rowCount: rowCount, columnCount: columnCount)
     else { return [] }
+    if let columnOrder {
+      return expanded(codes, groups).scattered(to: columnOrder)
+    }
     guard groups.isTransposed else { return expanded(codes, groups) }
     let sideways = codes.withUnsafeBufferPointer {
       transposed($0, rowCount: rowCount, columnCount: columnCount)

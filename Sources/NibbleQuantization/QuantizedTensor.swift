@@ -17,13 +17,16 @@ public struct QuantizedTensor: Hashable, Sendable {
   public let offsets: ScaleTree?
   /// One for each group; nil for schemes without zero points.
   public let zeroPoints: [UInt8]?
+  /// The column of the weights at each place of ``codes``' rows, a permutation, ascending within each group; nil where
+  /// columns are in their own order.
+  public let columnOrder: [Int32]?
 
   /// Checks the counts and formats against the scheme and makes a tensor of the parts.
   ///
   /// - Throws: ``QuantizationError`` when a part does not fit the scheme.
   public init(
     rowCount: Int, columnCount: Int, scheme: Scheme, codes: [UInt8], scales: ScaleTree,
-    offsets: ScaleTree? = nil, zeroPoints: [UInt8]? = nil
+    offsets: ScaleTree? = nil, zeroPoints: [UInt8]? = nil, columnOrder: [Int32]? = nil
   ) throws(QuantizationError) {
     let groupCount = try scheme.groupCount(rowCount: rowCount, columnCount: columnCount)
     guard codes.count == rowCount * columnCount else {
@@ -46,6 +49,11 @@ public struct QuantizedTensor: Hashable, Sendable {
     guard (zeroPoints == nil) == (zeroPointBits == nil),
       zeroPoints.map({ $0.count == groupCount }) ?? true
     else { throw QuantizationError(.shape, "zero points do not fit the scheme \(scheme)") }
+    guard (columnOrder != nil) == scheme.hasColumnOrder,
+      columnOrder.map({ $0.count == columnCount && scheme.isColumnOrder($0) }) ?? true
+    else {
+      throw QuantizationError(.shape, "the order of columns does not fit the scheme \(scheme)")
+    }
     self.rowCount = rowCount
     self.columnCount = columnCount
     self.scheme = scheme
@@ -53,6 +61,7 @@ public struct QuantizedTensor: Hashable, Sendable {
     self.scales = scales
     self.offsets = offsets
     self.zeroPoints = zeroPoints
+    self.columnOrder = columnOrder
   }
 }
 

@@ -15,7 +15,7 @@ struct QuantizeCommand: ParsableCommand {
       or one scheme for all matrices but embeddings and output, written as safetensors that Nibble reads:
         int<2...8>-<tensor|row|column|g<n>>-<sym|asym|min>   int8-row-sym, int4-g128-asym; -min stores minima
         nf4-g64 fp4-g64 (-dq: double quantization) mxfp4 nvfp4 e2m1-g32 kmeans<1...8>-<row|g<n>|tensor>
-        with -f32, -f16 or -bf16 for scales of another format than the usual one.
+        with -f32, -f16 or -bf16 for scales of another format than the usual one; -act at the end is --act-order group.
 
       RANGE is absmax, minmax, percentile=99.9 (any percentage), mse, kl or hqq.
 
@@ -112,6 +112,12 @@ struct QuantizeCommand: ParsableCommand {
   @Flag(help: "Replace the output even when it is something else.")
   var force = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Append what happens, layer by layer, to this file: a JSON object a line.", valueName: "file")
+  )
+  var log: String?
+
   @Flag(help: "Do not reopen and compare the output.")
   var noVerify = false
 
@@ -146,7 +152,7 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   func run() throws {
-    var selection = TypeSelection(base: type)
+    var selection = TypeSelection(base: try orderedType())
     selection.isPure = pure
     selection.outputType = outputType
     selection.embeddingType = embeddingType
@@ -164,7 +170,23 @@ struct QuantizeCommand: ParsableCommand {
     let farewell =
       job.calibration.map { $0.importance == nil } ?? false
       ? "stopped; the same command goes on after the last finished block" : nil
-    try threads.run(display, farewell: farewell) { try job.run($0) }.show(display)
+    let log = try log.map { try RunLog(path: $0) }
+    try threads.run(display, farewell: farewell) { environment in
+      var environment = environment
+      environment.log = log
+      return try job.run(environment)
+    }.show(display)
+  }
+
+  /// The type, its groups in the order of importance where that was asked for.
+  private func orderedType() throws -> TypeSelection.Base {
+    guard calibration.actOrder == .group else { return type }
+    guard case .scheme(var scheme) = type, scheme.hasColumnOrder || scheme.canHaveColumnOrder else {
+      throw ValidationError(
+        "--act-order group needs a scheme with groups of columns, such as int4-g128-sym")
+    }
+    scheme.hasColumnOrder = true
+    return .scheme(scheme)
   }
 
   private func calibrationOptions() throws -> CalibratedQuantization {

@@ -7,6 +7,7 @@ import Testing
     "int4-g128-sym", "int3-row-asym", "int8-tensor-asym", "int8-tensor-sym", "int5-column-sym",
     "int4-g64-min", "int4-g64-min-bf16", "int8-row-sym-f32", "nf4-g64", "nf4-g64-dq", "nf4-g64-f16",
     "fp4-g64", "e2m1-g32", "mxfp4", "nvfp4", "kmeans4-row", "kmeans8-tensor", "kmeans2-g128-f32",
+    "int4-g128-sym-act", "nf4-g64-dq-act",
   ])
   func namesAreReversible(name: String) throws {
     let scheme = try #require(Scheme(name: name))
@@ -33,7 +34,7 @@ import Testing
     "int4-asym-x",
     "nf4-g64-sym", "f32", "nf4-g64-f32", "int4-g64-sym-f16", "int4-g64-sym-dq", "kmeans4-row-dq",
     "kmeans9", "kmeans0", "kmeans44", "mxfp4-g64", "int4-g64-min-f16", "int4--sym", "nf4-",
-    "int4-g99999999999999999999",
+    "int4-g99999999999999999999", "int8-row-sym-act", "int4-g64-sym-act-act", "q4_k-act", "-act",
   ])
   func refusesOtherNames(name: String) {
     #expect(Scheme(name: name) == nil)

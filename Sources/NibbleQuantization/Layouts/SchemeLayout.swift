@@ -1,10 +1,25 @@
 internal import CNibbleKernels
 
 /// Nibble's own layout: every scheme as plain arrays, codes packed to their bits (``Scheme/parts(rowCount:columnCount:)``).
-public struct SchemeLayout: WeightLayout {
+public struct SchemeLayout: ArrayLayout {
   public init() {}
 
   public func canRepresent(_ scheme: Scheme) -> Bool { true }
+
+  public func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String? {
+    do {
+      _ = try scheme.parts(rowCount: rowCount, columnCount: columnCount)
+      return nil
+    } catch {
+      return error.message
+    }
+  }
+
+  public func parts(
+    _ scheme: Scheme, rowCount: Int, columnCount: Int
+  ) throws(QuantizationError) -> [SchemePart] {
+    try scheme.parts(rowCount: rowCount, columnCount: columnCount)
+  }
 
   public func pack(_ tensor: QuantizedTensor) throws(QuantizationError) -> [NamedBytes] {
     let parts = try tensor.scheme.parts(
@@ -13,6 +28,7 @@ public struct SchemeLayout: WeightLayout {
     arrays += tensor.scales.arrays
     if let zeroPoints = tensor.zeroPoints { arrays.append(zeroPoints) }
     if let offsets = tensor.offsets { arrays += offsets.arrays }
+    if let order = tensor.columnOrder { arrays.append(order.storedBytes) }
     precondition(arrays.count == parts.count)
     return zip(parts, arrays).map { NamedBytes(name: $0.name, bytes: $1) }
   }
@@ -39,9 +55,10 @@ public struct SchemeLayout: WeightLayout {
     case .zeroPoint: zeroPoints = rest.popFirst()
     case .minimum(let format): minima = ScaleTree(arrays: &rest, format: format)
     }
+    let order = scheme.hasColumnOrder ? [Int32](storedBytes: rest.popFirst() ?? []) : nil
     return try QuantizedTensor(
       rowCount: rowCount, columnCount: columnCount, scheme: scheme, codes: codes, scales: scales,
-      offsets: minima, zeroPoints: zeroPoints)
+      offsets: minima, zeroPoints: zeroPoints, columnOrder: order)
   }
 
   private func packedCodes(_ tensor: QuantizedTensor) -> [UInt8] {

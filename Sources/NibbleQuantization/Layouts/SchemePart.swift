@@ -2,7 +2,8 @@ public import NibbleTensors
 
 /// One of the arrays that a quantized matrix is stored as.
 public struct SchemePart: Hashable, Sendable {
-  /// "codes", "scales", "zero_points", "minima", or a part of nested scales such as "scales.parent".
+  /// "codes", "scales", "zero_points", "minima", a part of nested scales such as "scales.parent", or
+  /// "column_order".
   public let name: String
   /// What its elements are.
   public let type: DType
@@ -10,6 +11,13 @@ public struct SchemePart: Hashable, Sendable {
   public let shape: [Int]
   /// Whether each row of the matrix has its own run of the array.
   public let isPerRow: Bool
+
+  public init(name: String, type: DType, shape: [Int], isPerRow: Bool) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.isPerRow = isPerRow
+  }
 
   /// All bytes.
   public var byteCount: Int { shape.reduce(type.bitCount / 8, *) }
@@ -39,6 +47,10 @@ extension Scheme {
     case .none: break
     case .zeroPoint: parts.append(place.part("zero_points", .uint8))
     case .minimum(let format): parts += place.parts("minima", format, perGroup: 1)
+    }
+    if hasColumnOrder {
+      parts.append(
+        SchemePart(name: "column_order", type: .int32, shape: [columnCount], isPerRow: false))
     }
     return parts
   }

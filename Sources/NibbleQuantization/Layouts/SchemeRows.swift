@@ -10,6 +10,7 @@ public struct SchemeRows: Sendable {
   private let scales: ScaleRows
   private let zeroPoints: ByteView?
   private let minima: ScaleRows?
+  private let columnOrder: [Int32]?
   private let expander: GroupExpander
   private let codeByteCount: Int
   private let groupsPerRow: Int?
@@ -47,6 +48,22 @@ public struct SchemeRows: Sendable {
     case .minimum(let format):
       (zeroPoints, minima) = (nil, ScaleRows(format, &rest, childCount: childCount))
     }
+    guard scheme.hasColumnOrder else {
+      columnOrder = nil
+      return
+    }
+    let order = rest.popFirst().map { view in
+      view.withUnsafeBytes { bytes in
+        (0..<columnCount).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
+      }
+    }
+    guard let order, scheme.isColumnOrder(order) else {
+      throw QuantizationError(
+        .malformed,
+        "the order of columns does not name each of \(columnCount) columns once, ascending within groups"
+      )
+    }
+    columnOrder = order
   }
 
   /// Decodes rows, exactly as ``QuantizedTensor/dequantized()`` does.
@@ -60,16 +77,20 @@ public struct SchemeRows: Sendable {
     let groupCount = groupsPerRow ?? (scheme.granularity == .column ? columnCount : 1)
     let length = groupLength
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: columnCount) { codes in
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: groupCount * (perGroup + 1)) {
-        numbers in
+      let orderedCount = columnOrder == nil ? 0 : columnCount
+      withUnsafeTemporaryAllocation(
+        of: Float.self, capacity: groupCount * (perGroup + 1) + orderedCount
+      ) { numbers in
         guard let codes = codes.baseAddress, let scales = numbers.baseAddress else { return }
         let minima = scales + groupCount * perGroup
+        let ordered = minima + groupCount
         for row in rows {
           unpack(row, into: codes)
           let first = groupsPerRow.map { $0 * row } ?? 0
           self.scales.read(first * perGroup, count: groupCount * perGroup, into: scales)
           self.minima?.read(first, count: groupCount, into: minima)
-          let target = values + (row - rows.lowerBound) * columnCount
+          let place = values + (row - rows.lowerBound) * columnCount
+          let target = columnOrder == nil ? place : ordered
           for group in 0..<groupCount {
             let start = group * length
             expander.expand(
@@ -78,6 +99,9 @@ public struct SchemeRows: Sendable {
               minimum: self.minima == nil ? nil : minima[group],
               zeroPoint: zeroPoint(first + group),
               into: target + start)
+          }
+          for (index, column) in (columnOrder ?? []).enumerated() {
+            place[Int(column)] = ordered[index]
           }
         }
       }

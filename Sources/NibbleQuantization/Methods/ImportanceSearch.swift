@@ -37,6 +37,14 @@ public struct ImportanceSearch: Sendable {
     guard importance.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
       throw QuantizationError(.invalidValue, "importance is negative, NaN or infinite")
     }
+    guard !scheme.hasColumnOrder else {
+      return try scheme.ordered(weights, importance: importance) {
+        (weights, scheme, order) throws(QuantizationError) in
+        try quantize(
+          weights, rowCount: rowCount, columnCount: columnCount, as: scheme,
+          importance: order.map { importance[Int($0)] }, pool: pool)
+      }
+    }
     let shape = try RowShape(scheme, columnCount: columnCount)
     let metric = LayerMetric(importance: importance)
     let starts = GridStarts(shape, rowCount: rowCount, pool: pool)

@@ -3,8 +3,16 @@ extension Scheme: CustomStringConvertible {
   /// ("nf4-g64", "kmeans4-row", "mxfp4"), or a GGUF type with nested scales ("q4_k"); nil for schemes without a name.
   ///
   /// "-min" stores each group's minimum where "-asym" stores a zero point. "-f32" and "-bf16" name the format of scales
-  /// and minima where it is not the usual one: f16, and f32 for nf4 and fp4.
+  /// and minima where it is not the usual one: f16, and f32 for nf4 and fp4. "-act" at the end lets each tensor order its
+  /// columns.
   public var name: String? {
+    guard hasColumnOrder else { return orderlessName }
+    return inNaturalOrder.orderlessName.map { $0 + Self.orderSuffix }
+  }
+
+  private static let orderSuffix = "-act"
+
+  private var orderlessName: String? {
     if let special = Self.specialNames.first(where: { $0.scheme == self }) { return special.name }
     if case .block = granularity { return GGMLType(scheme: self).map { "\($0)" } }
     guard let place = granularity.name else { return nil }
@@ -35,6 +43,14 @@ extension Scheme: CustomStringConvertible {
   /// otherwise; codebooks have groups of 64, learned ones belong to a row.
   public init?(name: String) {
     let wanted = name.lowercased()
+    if wanted.hasSuffix(Self.orderSuffix) {
+      guard let scheme = Scheme(name: String(wanted.dropLast(Self.orderSuffix.count))),
+        !scheme.hasColumnOrder, scheme.canHaveColumnOrder
+      else { return nil }
+      self = scheme
+      hasColumnOrder = true
+      return
+    }
     if let special = Self.specialNames.first(where: { $0.name == wanted }) {
       self = special.scheme
       return

@@ -17,6 +17,7 @@ extension Scheme {
     case .zeroPoint(let width): bits += groupCount * width
     case .minimum(let format): bits += storedBits(format, count: groupCount)
     }
+    if hasColumnOrder { bits += 32 * columnCount }
     return bits
   }
 

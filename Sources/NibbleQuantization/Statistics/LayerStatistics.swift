@@ -77,4 +77,21 @@ public struct LayerStatistics: Sendable {
 
   /// The mean square of each input: what a column's rounding error costs on its own.
   public var importance: [Float] { (0..<columnCount).map { hessian[$0 * (columnCount + 1)] } }
+
+  /// The statistics of the same inputs in another order.
+  func gathered(in order: [Int32]) throws(QuantizationError) -> LayerStatistics {
+    func both(_ matrix: [Float]) -> [Float] {
+      let wide = matrix.gathered(in: order)
+      return order.flatMap { wide[Int($0) * columnCount..<(Int($0) + 1) * columnCount] }
+    }
+    let moved: Change? =
+      switch change {
+      case .none: nil
+      case .inputs(let first, let second): .inputs(both(first), both(second))
+      case .outputs(let first, let second):
+        .outputs(first.gathered(in: order), second.gathered(in: order))
+      }
+    return try LayerStatistics(
+      columnCount: columnCount, tokenCount: tokenCount, hessian: both(hessian), change: moved)
+  }
 }

@@ -125,7 +125,7 @@ public struct ActivationAwareScaling: Sendable {
   ) throws(QuantizationError) -> Double {
     let count = scales.count
     var rounding = RowRounding(
-      method: layer.method, scheme: layer.scheme, columnCount: count, pool: pool)
+      method: layer.method, scheme: layer.scheme.inNaturalOrder, columnCount: count, pool: pool)
     if weighsErrors {
       rounding.importance = scales.indices.map { column in
         max(0, hessian[column * (count + 1)]) / (scales[column] * scales[column])

@@ -18,6 +18,9 @@ public struct ClipSearch: Sendable {
   public static func obstacle(to scheme: Scheme) -> String? {
     if scheme.hasNestedScales { return "the nested scales of \(scheme) are searched together" }
     if case .learned = scheme.element { return "the levels of \(scheme) are learned" }
+    if scheme.hasColumnOrder {
+      return "\(scheme) orders columns by what rounding without limits needs"
+    }
     if !scheme.isRowLocal { return "rows of \(scheme) share scales" }
     return nil
   }

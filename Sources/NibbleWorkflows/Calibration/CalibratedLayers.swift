@@ -27,6 +27,8 @@ final class CalibratedLayers {
   private(set) var hashes: [Int: ByteHash] = [:]
   /// Where finished blocks are kept for the case that the run is killed; nil keeps none.
   var journal: CalibrationJournal?
+  /// Is told of each layer.
+  var log: RunLog?
   /// All of the output's tensors.
   let tasks: [TensorTask]
   let places: [TensorID: Place]
@@ -69,11 +71,12 @@ final class CalibratedLayers {
   /// - Parameters:
   ///   - layer: one of the model's layers.
   ///   - model: whose weights to take.
+  ///   - tokenCount: tokens that its inputs were measured on; nil where nobody knows.
   ///   - method: what finds the codes.
   /// - Returns: the decoded weights; nil for layers that are kept.
   /// - Throws: `CheckpointError` that names the tensor.
   func quantize(
-    _ layer: TensorID, of model: LanguageModel, _ method: Method
+    _ layer: TensorID, of model: LanguageModel, tokenCount: Int?, _ method: Method
   ) throws -> ReplacementWeights? {
     guard let place = places[layer], let weights = model.weightValues(of: layer),
       let scheme = tasks[place.task].type.scheme
@@ -99,13 +102,14 @@ final class CalibratedLayers {
       let (found, report) = try result.get()
       tensor = found
       row = CalibratedLayerReport(
-        name: task.name, expert: layer.expert, report: report,
+        name: task.name, expert: layer.expert, tokenCount: tokenCount, report: report,
         seconds: (ContinuousClock.now - start) / .seconds(1))
       arrays = try task.layout.pack(tensor).map(\.bytes)
     } catch {
       throw CheckpointError(.invalidValue, error.message, tensor: task.name)
     }
     try put(arrays, rowCount: rowCount, row, at: place)
+    log?.write("layer", row.json)
     try journal?.add(row, rowCount: rowCount, arrays)
     return try replacement(tensor, place)
   }
@@ -178,6 +182,8 @@ public struct CalibratedLayerReport: Codable, Sendable {
   public var name: String
   /// The expert, where the tensor holds several.
   public var expert: Int?
+  /// Tokens that reached it; nil where only their importance is known.
+  public var tokenCount: Int?
   public var report: LayerReport
   public var seconds: Double
 }

@@ -1,7 +1,7 @@
 internal import Foundation
 public import NibbleCheckpoints
 internal import NibbleModels
-internal import NibbleQuantization
+public import NibbleQuantization
 internal import NibbleTensors
 
 /// How a model is quantized with text: what runs through it, and what the text is used for.
@@ -40,6 +40,8 @@ public struct CalibratedQuantization: Sendable {
   public var windows = CalibrationWindows()
   public var method = Method.gptq
   public var effort = Effort.normal
+  /// With ``Method/gptq``: which columns are rounded first.
+  public var order = ErrorFeedback.Order.descendingImportance
   /// With ``Method/rtn``: whether extremes are cut.
   public var clipping = Clipping.none
   /// Bytes of hidden states that are kept in memory; nil = a share of the machine's.
@@ -72,6 +74,7 @@ public struct CalibratedQuantization: Sendable {
     _ environment: JobEnvironment
   ) throws -> CalibrationSummary {
     let pool = WorkerPool(threadCount: environment.threadCount)
+    layers.log = environment.log
     if let importance { return try search(model, layers, importance, pool) }
     let streams: CalibrationPass.Streams =
       method != .gptq ? .observing : effort == .fast ? .replaced : .both
@@ -81,11 +84,15 @@ public struct CalibratedQuantization: Sendable {
     layers.journal = try CalibrationJournal(
       for: output, plan: JournalPlan(self, model, windows: pass.windows, tasks: layers.tasks),
       blockCount: model.config.blockCount, isResuming: isResuming)
+    if let count = layers.journal?.takenCount, count > 0 {
+      environment.log?.write("resumed", ["blocks": .integer(Int64(count))])
+    }
     return try pass.run(environment, keeper: layers) { statistics in
       let find = try layerMethod(statistics.scaled(by: scaling), pool)
       var replaced: [TensorID: ReplacementWeights] = [:]
       for layer in statistics.stage.layers {
-        replaced[layer] = try layers.quantize(layer, of: model, find)
+        replaced[layer] = try layers.quantize(
+          layer, of: model, tokenCount: statistics.tokenCount, find)
       }
       return replaced
     }
@@ -160,7 +167,7 @@ public struct CalibratedQuantization: Sendable {
         throw ModelError(.missing, "the importance matrix has nothing for \(name)")
       }
       let find = searchMethod(entry.importance(layer: layer.expert ?? 0), pool)
-      _ = try layers.quantize(layer, of: model, find)
+      _ = try layers.quantize(layer, of: model, tokenCount: nil, find)
     }
     return CalibrationSummary(
       windowCount: importance.windowCount,
@@ -174,6 +181,7 @@ public struct CalibratedQuantization: Sendable {
 
   private var errorFeedback: ErrorFeedback {
     var feedback = ErrorFeedback()
+    feedback.order = order
     switch effort {
     case .fast: feedback.refinementRounds = 0
     case .normal: break

@@ -27,12 +27,20 @@ public struct CalibrationReport: Sendable {
 
   /// What the user should know.
   var notes: [String] {
+    var notes = journalNotes
     let starved = StarvedExpert.find(summary.expertTokenCounts)
-    guard let first = starved.first else { return journalNotes }
-    return journalNotes + [
-      "\(starved.count) experts saw fewer than \(StarvedExpert.leastTokenCount) tokens, such as expert"
-        + " \(first.expert) of block \(first.block): more text would help them"
-    ]
+    if let first = starved.first {
+      notes.append(
+        "\(starved.count) experts saw fewer than \(StarvedExpert.leastTokenCount) tokens, such as expert"
+          + " \(first.expert) of block \(first.block): more text would help them")
+    }
+    let undetermined = layers.filter(\.report.isUndetermined)
+    if let first = undetermined.first {
+      notes.append(
+        "\(undetermined.count) layers saw fewer tokens than twice their inputs and were not refined, such as"
+          + " \(first.name) with \(first.tokenCount ?? 0) tokens: more text would help them")
+    }
+    return notes
   }
 
   /// The report as a JSON object.
@@ -56,6 +64,7 @@ extension CalibratedLayerReport {
     [
       "name": .string(name),
       "expert": expert.map { .integer(Int64($0)) } ?? .null,
+      "tokens": tokenCount.map { .integer(Int64($0)) } ?? .null,
       "objective_before": .number(report.objectiveBefore),
       "objective_after": .number(report.objectiveAfter),
       "damping": .number(report.damping),

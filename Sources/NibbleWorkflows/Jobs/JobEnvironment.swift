@@ -6,14 +6,17 @@ public struct JobEnvironment: Sendable {
   public var threadCount: Int
   public var progress: any ProgressReporter
   public var cancellation: CancellationFlag
+  /// Is told what happens, line by line; nil for nobody.
+  public var log: RunLog?
 
   public init(
     threadCount: Int? = nil, progress: any ProgressReporter = SilentProgress(),
-    cancellation: CancellationFlag = CancellationFlag()
+    cancellation: CancellationFlag = CancellationFlag(), log: RunLog? = nil
   ) {
     self.threadCount = threadCount ?? WorkerPool.processorCount
     self.progress = progress
     self.cancellation = cancellation
+    self.log = log
   }
 
   func chunkLoop() -> ChunkLoop {

@@ -77,6 +77,11 @@ extension QuantizeJob {
   private func requireMethod(_ task: TensorTask) throws(RecipeError) {
     guard let scheme = task.type.scheme else { return }
     try requireClipping(task, scheme)
+    if scheme.hasColumnOrder, !task.isCalibrated {
+      throw RecipeError(
+        "\(task.name): \(scheme) orders columns by the inputs that a text gives: it needs --method gptq or imatrix, in the"
+          + " matrices of blocks")
+    }
     if range != nil, scheme.hasNestedScales {
       throw RecipeError(
         "\(task.name): --range does not apply to \(task.type.name), whose nested scales are searched together"

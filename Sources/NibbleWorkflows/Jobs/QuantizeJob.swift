@@ -47,6 +47,13 @@ public struct QuantizeJob: Sendable {
   ///
   /// - Throws: `CheckpointError` or `ModelError` for the files, ``RecipeError`` for the request, ``JobCancelled``.
   public func run(_ environment: JobEnvironment = JobEnvironment()) throws -> TransferReport {
+    try RunLog.around(
+      environment.log, ["source": .string(source), "output": .string(output)],
+      summary: \.summaryJSON
+    ) { try quantize(environment) }
+  }
+
+  private func quantize(_ environment: JobEnvironment) throws -> TransferReport {
     let start = ContinuousClock.now
     let isSingleFile = chosenFormat == .gguf || output.hasSuffix(".safetensors")
     if isSingleFile {
@@ -69,6 +76,9 @@ public struct QuantizeJob: Sendable {
       notes: model.notes + (usesBuiltInText ? [CalibrationText.builtInNote] : []),
       phase: "quantizing", isVerifying: isVerifying, start: start)
     writing.scaling = transformed?.report
+    for group in transformed?.report.groups ?? [] {
+      environment.log?.write("scaled_group", group.json)
+    }
     if let calibration, let language, tasks.contains(where: \.isCalibrated) {
       writing.calibrate = { [output] layers in
         try calibration.run(

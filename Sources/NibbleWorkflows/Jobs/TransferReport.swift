@@ -56,6 +56,15 @@ public struct TransferReport: Sendable {
 
   /// The report as one JSON object.
   public var json: JSONValue {
+    guard case .object(var object) = summaryJSON else { return summaryJSON }
+    object["calibration"] = calibration?.json ?? .null
+    object["scaling"] = scaling?.json ?? .null
+    object["tensors"] = .array(tensors.map(\.json))
+    return .object(object)
+  }
+
+  /// What the report says of the whole, without its tables.
+  var summaryJSON: JSONValue {
     [
       "output": .string(output),
       "seconds": .number(seconds),
@@ -65,11 +74,9 @@ public struct TransferReport: Sendable {
       "bits_per_weight": .number(bitsPerWeight),
       "peak_memory_bytes": .integer(Int64(peakMemoryByteCount)),
       "verified": isVerified.map { .bool($0) } ?? .null,
+      "objective_ratio": calibration.map { .number($0.objectiveRatio) } ?? .null,
       "failures": .array(failures.map { .string($0) }),
       "notes": .array(notes.map { .string($0) }),
-      "calibration": calibration?.json ?? .null,
-      "scaling": scaling?.json ?? .null,
-      "tensors": .array(tensors.map(\.json)),
     ]
   }
 }

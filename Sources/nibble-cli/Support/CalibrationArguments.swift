@@ -3,6 +3,10 @@ public import Nibble
 
 /// The text that a model is quantized with, and how much time that may take.
 struct CalibrationArguments: ParsableArguments {
+  enum ActOrder: String, ExpressibleByArgument, CaseIterable {
+    case `static`, group, none
+  }
+
   @Option(
     help: ArgumentHelp(
       "Text to run through the model: a file, JSON lines, or a folder of these; or an importance matrix.",
@@ -14,6 +18,12 @@ struct CalibrationArguments: ParsableArguments {
       "How much time to spend: fast is one sweep; normal also makes up for the inputs that the quantized model sees, and refines; best refines longer.",
       valueName: "effort"))
   var effort: CalibratedQuantization.Effort = .normal
+
+  @Option(
+    help: ArgumentHelp(
+      "With gptq: which columns are rounded first. static takes the most important first and leaves groups as they stand; group also forms groups in that order (desc_act), for schemes with groups; none goes by their places.",
+      valueName: "order"))
+  var actOrder: ActOrder = .static
 
   @Option(help: ArgumentHelp("The most windows of text to take.", valueName: "count"))
   var calibrationWindows = 64
@@ -59,6 +69,7 @@ struct CalibrationArguments: ParsableArguments {
     options.windows.tokenCount = calibrationContext
     options.windows.seed = seed
     options.effort = effort
+    options.order = actOrder == .none ? .natural : .descendingImportance
     options.memoryLimit = maxMemory.map { $0 << 20 }
     options.isResuming = !noResume
     return options

@@ -39,7 +39,7 @@ public struct ErrorFeedback: Sendable {
   ///   - scheme: any scheme whose groups lie along rows.
   ///   - statistics: of the layer's `columnCount` inputs.
   ///   - pool: threads that share the rows; the result is the same for any number of them.
-  /// - Returns: codes in the order of the columns, encoded scales, and what was achieved.
+  /// - Returns: codes in the order of the columns, or that of descending importance where the scheme has one, encoded scales, and what was achieved.
   /// - Throws: ``QuantizationError`` when the scheme or the statistics do not fit, or a value is NaN or infinite.
   /// - Complexity: O(rowCount · columnCount²) multiply-adds for each sweep, O(columnCount²) memory beside the weights.
   public func quantize(
@@ -48,6 +48,16 @@ public struct ErrorFeedback: Sendable {
   ) throws(QuantizationError) -> (QuantizedTensor, LayerReport) {
     precondition(weights.count == rowCount * columnCount)
     try statistics.requireColumns(columnCount)
+    guard !scheme.hasColumnOrder else {
+      var plain = self
+      plain.order = .natural
+      return try scheme.ordered(weights, importance: statistics.importance) {
+        (weights, scheme, order) throws(QuantizationError) in
+        try plain.quantize(
+          weights, rowCount: rowCount, columnCount: columnCount, as: scheme,
+          statistics: statistics.gathered(in: order), pool: pool)
+      }
+    }
     let shape = try RowShape(scheme, columnCount: columnCount)
     let metric = LayerMetric(statistics, order: order, damping: damping, pool: pool)
     let target = LayerTarget(statistics, metric)?.weights(
@@ -76,6 +86,7 @@ public struct ErrorFeedback: Sendable {
       report = try run(weights)
     }
     report.correctionShare = target?.share
+    report.isUndetermined = !statistics.isDetermined
     return (try rows.tensor(), report)
   }
 }

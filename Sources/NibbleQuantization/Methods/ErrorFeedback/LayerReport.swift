@@ -18,6 +18,8 @@ public struct LayerReport: Hashable, Codable, Sendable {
   /// The share of the correction for changed inputs that was taken, since two halves of the tokens agreed on it; nil where inputs
   /// had not changed.
   public var correctionShare: Double?
+  /// Whether there were too few tokens to correct or refine without fitting just these (``ErrorFeedback/refinementRounds``).
+  public var isUndetermined = false
 
   /// `objectiveAfter / objectiveBefore`; 1 where both are zero.
   public var ratio: Double { objectiveBefore > 0 ? objectiveAfter / objectiveBefore : 1 }
@@ -28,6 +30,7 @@ public struct LayerReport: Hashable, Codable, Sendable {
     if isDiagonal {
       notes.append("the statistics are not positive definite; errors were not fed back")
     }
+    if isUndetermined { notes.append("saw fewer tokens than twice its inputs; not refined") }
     if deadColumnCount > 0 { notes.append("\(deadColumnCount) inputs were always zero") }
     if unchangedRowCount > 0 {
       notes.append("\(unchangedRowCount) rows keep the codes of round-to-nearest")

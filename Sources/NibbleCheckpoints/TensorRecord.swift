@@ -47,6 +47,8 @@ public struct TensorRecord: Sendable {
   public var type: StoredType
   /// The encoded values, row-major: one view, or one for each array of a scheme.
   public var parts: [ByteView]
+  /// What reads the parts of a scheme that another tool's format arranges; nil for Nibble's own arrays.
+  public var layout: (any ArrayLayout)?
 
   public init(name: String, shape: [Int], type: StoredType, bytes: ByteView) {
     self.init(name: name, shape: shape, type: type, parts: [bytes])
@@ -82,9 +84,38 @@ extension TensorRecord {
       throw CheckpointError(
         .unsupported, "is stored as \(type.name), not as a scheme", tensor: name)
     }
+    let parts = try ownParts()
     do {
       return try SchemeRows(
         scheme: scheme, rowCount: rowCount, columnCount: columnCount, parts: parts)
+    } catch {
+      throw CheckpointError(.malformed, error.message, tensor: name)
+    }
+  }
+
+  /// The codes and scales of a tensor that is stored as a scheme.
+  ///
+  /// - Throws: ``CheckpointError`` for tensors of other types, and for arrays that do not fit the shape.
+  public func quantizedTensor() throws(CheckpointError) -> QuantizedTensor {
+    guard case .scheme(let scheme) = type else {
+      throw CheckpointError(
+        .unsupported, "is stored as \(type.name), not as a scheme", tensor: name)
+    }
+    do {
+      return try (layout ?? SchemeLayout()).unpack(
+        parts.map { part in NamedBytes(bytes: part.withUnsafeBytes { [UInt8]($0) }) },
+        rowCount: rowCount, columnCount: columnCount, scheme: scheme)
+    } catch {
+      throw CheckpointError(.malformed, error.message, tensor: name)
+    }
+  }
+
+  /// The same values in Nibble's own arrays: the same bits a weight, never floats.
+  private func ownParts() throws(CheckpointError) -> [ByteView] {
+    guard layout != nil else { return parts }
+    let tensor = try quantizedTensor()
+    do {
+      return try SchemeLayout().pack(tensor).map { Storage(copying: $0.bytes).view }
     } catch {
       throw CheckpointError(.malformed, error.message, tensor: name)
     }

@@ -1,0 +1,13 @@
+/// A layout whose parts are tensors of a file, each with a name, a type and a shape of its own.
+public protocol ArrayLayout: WeightLayout {
+  /// Why matrices of `scheme` and this shape cannot be stored exactly; nil when they can.
+  func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String?
+
+  /// The arrays of a matrix, in the order in which ``WeightLayout/pack(_:)`` gives their bytes and
+  /// ``WeightLayout/unpack(_:rowCount:columnCount:scheme:)`` takes them.
+  ///
+  /// - Throws: ``QuantizationError`` with the obstacle.
+  func parts(
+    _ scheme: Scheme, rowCount: Int, columnCount: Int
+  ) throws(QuantizationError) -> [SchemePart]
+}

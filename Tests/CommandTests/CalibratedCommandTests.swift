@@ -24,7 +24,7 @@ struct CalibratedCommandTests {
       ] + arguments)
   }
 
-  @Test("Groups in the order of importance are written, verified, run and kept by a conversion")
+  @Test("Groups in the order of importance are written, verified, run and decoded")
   func groupOrder() throws {
     let made = try quantize("--type", "int4-g32-sym", "--act-order", "group", "--json")
     #expect(made.status == 0, "\(made.error)")
@@ -35,12 +35,12 @@ struct CalibratedCommandTests {
       "generate", folder.path("out"), "--prompt", "a", "--max-tokens", "3", "--quiet",
     ])
     #expect(spoken.status == 0, "\(spoken.error)")
-    let copied = try CommandRunner.run([
-      "convert", folder.path("out"), "-o", folder.path("copy"), "--json",
+    let decoded = try CommandRunner.run([
+      "convert", folder.path("out"), "-o", folder.path("floats"), "--format", "safetensors",
     ])
-    #expect(copied.status == 0, "\(copied.error)")
+    #expect(decoded.status == 0, "\(decoded.error)")
     let compared = try CommandRunner.run([
-      "verify", folder.path("copy"), "--against", folder.path("out"),
+      "compare", folder.path("floats"), "--against", folder.path("out"), "--json",
     ])
     #expect(compared.status == 0, "\(compared.error)")
   }

@@ -11,15 +11,19 @@ import Testing
   }
 
   private func check(_ hessian: [Float]) throws {
-    let statistics = try LayerStatistics(
-      columnCount: columnCount, tokenCount: 1, hessian: hessian)
-    for scheme in schemes {
-      let (tensor, report) = try ErrorFeedback().quantize(
-        weights, columnCount: columnCount, as: scheme, statistics)
-      #expect(report.objectiveAfter <= report.objectiveBefore)
-      #expect(report.objectiveAfter.isFinite && report.damping.isFinite)
-      let isFinite = tensor.dequantized().allSatisfy { $0.isFinite }
-      #expect(isFinite)
+    // With many tokens, scales and codes are refined too.
+    for tokenCount in [1, 1000] {
+      let statistics = try LayerStatistics(
+        columnCount: columnCount, tokenCount: tokenCount, hessian: hessian)
+      for scheme in schemes {
+        let (tensor, report) = try ErrorFeedback().quantize(
+          weights, columnCount: columnCount, as: scheme, statistics)
+        #expect(report.objectiveAfter <= report.objectiveBefore)
+        #expect(report.objectiveAfter.isFinite && report.damping.isFinite)
+        #expect(report.isUndetermined == (tokenCount == 1))
+        let isFinite = tensor.dequantized().allSatisfy { $0.isFinite }
+        #expect(isFinite)
+      }
     }
   }
 
@@ -65,7 +69,7 @@ import Testing
       }
     }
     let statistics = try LayerStatistics(
-      columnCount: columnCount, tokenCount: 1, hessian: hessian)
+      columnCount: columnCount, tokenCount: 400, hessian: hessian)
     let scheme = try #require(Scheme(name: "int4-g16-sym"))
     var method = ErrorFeedback()
     method.refinementRounds = 0

@@ -1,8 +1,8 @@
 /// The 256 levels that bitsandbytes codes scales with: a sign, a unary exponent of ten, and a linear fraction (Dettmers
 /// 2015, arXiv:1511.04561; Dettmers et al. 2022, arXiv:2110.02861, section 2.1).
-enum DynamicMap {
+public enum DynamicMap {
   /// Ascending, from -0.993 to 1, in the single-precision arithmetic of the reference.
-  static let levels: [Float] = {
+  public static let levels: [Float] = {
     var levels: [Float] = [0, 1]
     var unit = 1e6
     for step in 0..<7 {

@@ -53,9 +53,16 @@ struct GroupExpander: Sendable {
       switch element {
       case .int(let bits): .integers(bias: Float(1 << (bits - 1)))
       case .uint: .integers(bias: 0)
-      case .codebook(let book): .table(book.levels)
+      case .codebook(let book): .table(Self.everyCode(book, bits: element.bitCount))
       case .learned: .learned
       }
+  }
+
+  /// A level for each number that the bits of a code can form: NaN for those that a book leaves out, since codes come from
+  /// files.
+  private static func everyCode(_ book: Codebook, bits: Int) -> [Float] {
+    let levels = book.levels
+    return levels + [Float](repeating: .nan, count: 1 << bits - levels.count)
   }
 
   /// - Parameters:

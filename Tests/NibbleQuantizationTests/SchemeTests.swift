@@ -7,7 +7,7 @@ import Testing
     "int4-g128-sym", "int3-row-asym", "int8-tensor-asym", "int8-tensor-sym", "int5-column-sym",
     "int4-g64-min", "int4-g64-min-bf16", "int8-row-sym-f32", "nf4-g64", "nf4-g64-dq", "nf4-g64-f16",
     "fp4-g64", "e2m1-g32", "mxfp4", "nvfp4", "kmeans4-row", "kmeans8-tensor", "kmeans2-g128-f32",
-    "int4-g128-sym-act", "nf4-g64-dq-act",
+    "int4-g128-sym-act", "nf4-g64-dq-act", "e4m3-row", "e4m3-g128-bf16",
   ])
   func namesAreReversible(name: String) throws {
     let scheme = try #require(Scheme(name: name))
@@ -55,6 +55,10 @@ import Testing
     #expect(ElementFormat.uint(bits: 2).levels == [0, 1, 2, 3])
     #expect(ElementFormat.codebook(.iq4nl).bitCount == 4)
     #expect(ElementFormat.codebook(.nf4).levels.count == 16)
+    let floats = ElementFormat.codebook(.e4m3)
+    #expect(floats.levels.count == 254 && floats.bitCount == 8)
+    #expect(floats.levels.first == -448 && floats.levels[127] == 0 && floats.levels.last == 448)
+    #expect(zip(floats.levels, floats.levels.dropFirst()).allSatisfy { $0 <= $1 })
   }
 
   @Test func tensorsAreChecked() throws {

@@ -1,32 +1,89 @@
 internal import CNibbleKernels
 
-/// Rows of codes as words of 32 bits, the way in which GPTQ, AWQ and their kin store them.
-///
-/// The codes of a row form a stream of bits, the first code in the lowest bits; the stream is cut into words. A code of 3 bits
-/// may straddle two words.
+/// Rows of codes as 32-bit words, the first code in the lowest bits; each row begins with a word of its own and is filled
+/// up with zeros.
 public enum CodeWords {
-  /// The words `[rowCount, columnCount * bits / 32]` of codes `[rowCount, columnCount]`, each of 1 to 8 bits.
+  /// How codes meet the end of a word.
+  public enum Packing: Hashable, Sendable {
+    /// They run on from word to word.
+    case dense
+    /// Each word holds as many whole codes as fit; the bits above these are zeros.
+    case wholeCodes
+  }
+
+  /// Words of a row.
   ///
-  /// - Precondition: the bits of a row fill whole words.
-  public static func packed(
-    _ codes: [UInt8], rowCount: Int, columnCount: Int, bits: Int
-  ) -> [UInt32] {
-    precondition((1...8).contains(bits) && codes.count == rowCount * columnCount)
-    precondition(columnCount * bits % 32 == 0)
-    let rowWordCount = columnCount * bits / 32
-    let count = rowCount * rowWordCount
-    return [UInt32](unsafeUninitializedCapacity: count) { words, initialized in
+  /// - Precondition: `bits` is in 1...8, and `columnCount` >= 0 is less than 2^59.
+  public static func wordCount(columnCount: Int, bits: Int, packing: Packing = .dense) -> Int {
+    switch packing {
+    case .dense: (columnCount * bits + 31) / 32
+    case .wholeCodes: (columnCount + 32 / bits - 1) / (32 / bits)
+    }
+  }
+
+  /// Packs `[rowCount, columnCount]` codes that are less than 2^bits.
+  ///
+  /// - Returns: the words' bytes, little-endian.
+  /// - Precondition: the counts fit each other.
+  public static func pack(
+    _ codes: [UInt8], rowCount: Int, columnCount: Int, bits: Int, packing: Packing = .dense
+  ) -> [UInt8] {
+    precondition(codes.count == rowCount * columnCount)
+    let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
+    let perWord = packing == .dense ? max(columnCount, 1) : 32 / bits
+    var bytes = [UInt8](repeating: 0, count: rowCount * rowByteCount)
+    bytes.withUnsafeMutableBufferPointer { bytes in
       codes.withUnsafeBufferPointer { codes in
-        let bytes = UnsafeMutableRawPointer(words.baseAddress)?
-          .assumingMemoryBound(to: UInt8.self)
-        if count > 0, let source = codes.baseAddress, let target = bytes {
-          for row in 0..<rowCount {
+        guard let source = codes.baseAddress, let target = bytes.baseAddress else { return }
+        for row in 0..<rowCount {
+          var place = target + row * rowByteCount
+          for first in stride(from: 0, to: columnCount, by: perWord) {
             nk_pack_bits(
-              source + row * columnCount, columnCount, Int32(bits), target + 4 * row * rowWordCount)
+              source + row * columnCount + first, min(perWord, columnCount - first), Int32(bits),
+              place)
+            place += 4
           }
         }
       }
-      initialized = count
+    }
+    return bytes
+  }
+
+  /// Unpacks what ``pack(_:rowCount:columnCount:bits:packing:)`` packed.
+  ///
+  /// - Precondition: `bytes` are all words of all rows.
+  public static func unpack(
+    _ bytes: [UInt8], rowCount: Int, columnCount: Int, bits: Int, packing: Packing = .dense
+  ) -> [UInt8] {
+    let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
+    precondition(bytes.count == rowCount * rowByteCount)
+    let perWord = packing == .dense ? max(columnCount, 1) : 32 / bits
+    var codes = [UInt8](repeating: 0, count: rowCount * columnCount)
+    codes.withUnsafeMutableBufferPointer { codes in
+      bytes.withUnsafeBufferPointer { bytes in
+        guard let source = bytes.baseAddress, let target = codes.baseAddress else { return }
+        for row in 0..<rowCount {
+          var place = source + row * rowByteCount
+          for first in stride(from: 0, to: columnCount, by: perWord) {
+            nk_unpack_bits(
+              place, min(perWord, columnCount - first), Int32(bits),
+              target + row * columnCount + first)
+            place += 4
+          }
+        }
+      }
+    }
+    return codes
+  }
+
+  /// The words `[rowCount, wordCount]` as numbers, for layouts that move them.
+  public static func packed(
+    _ codes: [UInt8], rowCount: Int, columnCount: Int, bits: Int
+  ) -> [UInt32] {
+    let bytes = pack(codes, rowCount: rowCount, columnCount: columnCount, bits: bits)
+    return [UInt32](unsafeUninitializedCapacity: bytes.count / 4) { words, count in
+      UnsafeMutableRawBufferPointer(words).copyBytes(from: bytes)
+      count = bytes.count / 4
     }
   }
 
@@ -34,21 +91,8 @@ public enum CodeWords {
   public static func unpacked(
     _ words: [UInt32], rowCount: Int, columnCount: Int, bits: Int
   ) -> [UInt8] {
-    precondition((1...8).contains(bits) && columnCount * bits % 32 == 0)
-    let rowWordCount = columnCount * bits / 32
-    precondition(words.count == rowCount * rowWordCount)
-    let count = rowCount * columnCount
-    return [UInt8](unsafeUninitializedCapacity: count) { codes, initialized in
-      words.withUnsafeBytes { words in
-        let bytes = words.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        if count > 0, let source = bytes, let target = codes.baseAddress {
-          for row in 0..<rowCount {
-            nk_unpack_bits(
-              source + 4 * row * rowWordCount, columnCount, Int32(bits), target + row * columnCount)
-          }
-        }
-      }
-      initialized = count
-    }
+    unpack(
+      words.withUnsafeBytes { [UInt8]($0) }, rowCount: rowCount, columnCount: columnCount,
+      bits: bits)
   }
 }

@@ -8,6 +8,9 @@ public enum Codebook: String, CaseIterable, Codable, Sendable {
   case fp4
   /// The 4-bit floats of the OCP Microscaling formats (v1.0, section 5.3.3): sign, two exponent bits, one fraction bit.
   case e2m1
+  /// The 254 finite 8-bit floats E4M3 (OCP 8-bit floating point specification v1.0, section 5): sign, four exponent bits,
+  /// three fraction bits, up to 448. The two bytes that mean NaN are no levels.
+  case e4m3
 
   /// The levels, ascending. Floats have two zeros, of which the negative one comes first.
   public var levels: [Float] {
@@ -24,11 +27,14 @@ public enum Codebook: String, CaseIterable, Codable, Sendable {
     case .fp4:
       Self.withSigns([0, 0.005208333333, 0.16666667, 0.25, 0.33333333, 0.5, 0.66666667, 1])
     case .e2m1: Self.withSigns([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    case .e4m3: Self.e4m3Levels
     }
   }
 
   /// The largest magnitude of a level, to which the extreme value of a group is scaled.
   public var largestMagnitude: Float { levels.reduce(0) { max($0, abs($1)) } }
+
+  private static let e4m3Levels = withSigns((0..<127).map { EightBitScale.e4m3Levels[$0] })
 
   private static func withSigns(_ magnitudes: [Float]) -> [Float] {
     magnitudes.reversed().map { -$0 } + magnitudes

@@ -159,6 +159,15 @@ struct LevelTable: Sendable {
       let zero = levels.count / 2 - 1
       thresholds[zero] = thresholds[zero - 1]
     }
+    if book == .e4m3 {
+      // Ties go to the even fraction: levels at even distance from their zero. Zero has one sign.
+      let zero = levels.count / 2 - 1
+      for index in thresholds.indices {
+        let distance = index > zero ? index - zero - 1 : zero - index
+        if distance % 2 == 1 { thresholds[index] = thresholds[index].nextDown }
+      }
+      thresholds[zero] = thresholds[zero - 1]
+    }
     self.thresholds = thresholds
   }
 

@@ -3,7 +3,7 @@ extension Scheme: CustomStringConvertible {
   /// ("nf4-g64", "kmeans4-row", "mxfp4"), or a GGUF type with nested scales ("q4_k"); nil for schemes without a name.
   ///
   /// "-min" stores each group's minimum where "-asym" stores a zero point. "-f32" and "-bf16" name the format of scales
-  /// and minima where it is not the usual one: f16, and f32 for nf4 and fp4. "-act" at the end lets each tensor order its
+  /// and minima where it is not the usual one: f16, and f32 for nf4, fp4 and e4m3. "-act" at the end lets each tensor order its
   /// columns.
   public var name: String? {
     guard hasColumnOrder else { return orderlessName }
@@ -108,7 +108,12 @@ extension Scheme: CustomStringConvertible {
 }
 
 extension Codebook {
-  fileprivate var usualScale: ScaleFormat { self == .nf4 || self == .fp4 ? .float32 : .float16 }
+  fileprivate var usualScale: ScaleFormat {
+    switch self {
+    case .nf4, .fp4, .e4m3: .float32
+    case .iq4nl, .e2m1: .float16
+    }
+  }
 }
 
 extension ScaleFormat {

@@ -104,7 +104,8 @@ import Testing
       try Self.plan("model.layers.0.mlp.gate.weight", nil),
       try Self.plan("lm_head.weight", nil),
     ]
-    let files = try AWQFormat().configuration(of: plans, config: JSONObject(["model_type": "llama"]))
+    let files = try AWQFormat().configuration(
+      of: plans, config: JSONObject(["model_type": "llama"]))
     #expect(Set(files.keys) == ["config.json"])
     let expected: JSONValue = [
       "quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": true, "version": "gemm",

@@ -72,7 +72,7 @@ public struct AutoRoundFormat: FolderFormat {
         throw values.error(
           .malformed, "\(printable(layer)) in extra_config is no JSON object")
       }
-      let own = GPTQSettingValues([(name: "extra_config, \(printable(layer))", settings: object)])
+      let own = values.inner(object, name: "extra_config, \(printable(layer))")
       var groups = base
       if let bits = try own.integer("bits") { groups.bits = bits }
       if let size = try own.groupSize("group_size") { groups.groupSize = size }

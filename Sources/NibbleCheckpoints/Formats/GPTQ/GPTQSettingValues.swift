@@ -18,6 +18,11 @@ struct GPTQSettingValues: Sendable {
     return object
   }
 
+  /// Settings that stand within these, under a name for messages.
+  func inner(_ settings: JSONObject, name: String) -> GPTQSettingValues {
+    GPTQSettingValues([("\(files.first?.name ?? ""), \(name)", settings)])
+  }
+
   /// The first file that has the setting.
   private func find(_ names: [String]) -> (file: String, name: String, value: JSONValue)? {
     for (file, settings) in files {

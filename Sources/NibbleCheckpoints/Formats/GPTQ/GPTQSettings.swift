@@ -87,7 +87,7 @@ struct GPTQSettings: Sendable {
         throw values.error(
           .malformed, "the rule \"\(printable(pattern))\" in dynamic is no JSON object")
       }
-      let rule = GPTQSettingValues([(name: "dynamic, \(printable(pattern))", settings: object)])
+      let rule = values.inner(object, name: "dynamic, \(printable(pattern))")
       var groups = announced[0]
       if let bits = try rule.integer("bits", "w_bit", "wbits") { groups.bits = bits }
       if let size = try rule.groupSize("group_size", "q_group_size") { groups.groupSize = size }

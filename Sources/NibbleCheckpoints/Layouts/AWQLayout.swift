@@ -96,7 +96,7 @@ public struct AWQLayout: ArrayLayout {
     let zeroPoints = GroupedIntegers.zeroPoints(tensor, groupCount: groupCount)
     let scales = try GroupedIntegers.scaleBytes(
       tensor.scales, rowCount: rowCount, groupCount: groupCount)
-    var arrays: [[UInt8]]
+    let arrays: [[UInt8]]
     switch arrangement {
     case .gemm:
       let sideways = WordArrays.transposed(

@@ -55,6 +55,8 @@ import Testing
     let (tensors, _) = try Self.format().gather(records)
     let tensor = try #require(tensors.first).quantizedTensor()
     #expect(tensors.count == 1)
+    // Every scheme that is read can be written under its name.
+    #expect(tensor.scheme.name.flatMap(Scheme.init(name:)) == tensor.scheme)
     #expect(tensor.codes == codes)
     #expect(tensor.dequantized() == codes.map { Float($0) - 0.5 })
   }

@@ -11,7 +11,7 @@ def read(folder):
     known = inspect.signature(CompressedTensorsConfig.__init__).parameters
     config = CompressedTensorsConfig(**({"dequantize": True} if "dequantize" in known else {"run_compressed": False}))
     model = AutoModelForCausalLM.from_pretrained(
-        str(folder), quantization_config=config, dtype=torch.float32, device_map="cpu")
+        str(folder), quantization_config=config, dtype=torch.float32)
     return {f"{name}.weight": module.weight.detach().float().numpy()
             for name, module in model.named_modules()
             if isinstance(module, torch.nn.Linear) and "lm_head" not in name}

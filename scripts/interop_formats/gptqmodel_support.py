@@ -1,4 +1,9 @@
 """What the formats that GPTQModel reads and writes share."""
+import os
+
+# On machines of few processors the package would give itself fewer workers than it asks for.
+os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
+
 import torch
 from gptqmodel import BACKEND, GPTQModel
 from gptqmodel.nn_modules.qlinear import BaseQuantLinear
@@ -7,12 +12,12 @@ TEXTS = ["The quick brown fox jumps over the lazy dog. " * 12, "Numbers: 1 2 3 4
 
 
 def read(folder, backend):
-    """What each layer makes of the columns of a unit matrix: its weights, whatever its kernel."""
-    model = GPTQModel.load(str(folder), device="cpu", backend=backend, dtype=torch.float32)
+    """What each layer makes of the columns of a unit matrix: its weights in half precision, whatever its kernel."""
+    model = GPTQModel.load(str(folder), device="cpu", backend=backend, dtype=torch.float16)
     weights = {}
     for name, module in model.model.named_modules():
         if isinstance(module, BaseQuantLinear):
-            unit = torch.eye(module.in_features, dtype=torch.float32)
+            unit = torch.eye(module.in_features, dtype=torch.float16)
             with torch.no_grad():
                 value = module(unit).float()
             if getattr(module, "bias", None) is not None:

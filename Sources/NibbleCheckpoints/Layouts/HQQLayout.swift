@@ -10,6 +10,8 @@ internal import NibbleTensors
 /// `value = (code - zero) * scale` with a real zero. It is read as `code * scale + minimum` with the minimum `-zero * scale` in
 /// single precision: exact for half-precision zeros and scales, and rounded once for single ones.
 public struct HQQLayout: ArrayLayout {
+  /// Bits of a stored code; one bit is read as two, because no scheme that has a name has codes of one.
+  let bitCount: Int
   /// What the scales and zeros are stored as: half, bfloat16 or single.
   let numbers: ScaleFormat
 
@@ -35,7 +37,8 @@ public struct HQQLayout: ArrayLayout {
   public func unpack(
     _ parts: [NamedBytes], rowCount: Int, columnCount: Int, scheme: Scheme
   ) throws(QuantizationError) -> QuantizedTensor {
-    guard case .uint(let bits) = scheme.element, let packing = HQQPacking(bitCount: bits),
+    guard case .uint(let bits) = scheme.element, bits == Self.schemeBitCount(bitCount),
+      let packing = HQQPacking(bitCount: bitCount),
       case .group(let length) = scheme.granularity, length > 0, columnCount % length == 0,
       scheme.scale == .float32, scheme.offset == .minimum(.float32), !scheme.hasColumnOrder
     else { throw QuantizationError(.unsupported, "HQQ does not store \(scheme)") }
@@ -55,6 +58,9 @@ public struct HQQLayout: ArrayLayout {
       codes: packing.unpack(parts[0].bytes, count: rowCount * columnCount),
       scales: .float32(scales), offsets: .float32(zip(zeros, scales).map { -($0 * $1) }))
   }
+
+  /// Bits of a code in the scheme of a layer.
+  static func schemeBitCount(_ bitCount: Int) -> Int { max(2, bitCount) }
 
   private func values(_ bytes: [UInt8]) -> [Float] {
     bytes.withUnsafeBytes { bytes in

@@ -57,12 +57,13 @@ struct HQQArrays {
       )
     }
     let scheme = Scheme(
-      element: .uint(bits: bitCount), granularity: .group(length), scale: .float32,
+      element: .uint(bits: HQQLayout.schemeBitCount(bitCount)), granularity: .group(length),
+      scale: .float32,
       offset: .minimum(.float32))
     var record = TensorRecord(
       name: "\(module).weight", shape: [rowCount, columnCount], type: .scheme(scheme),
       parts: [words.bytes, scale.bytes, zero.bytes])
-    record.layout = HQQLayout(numbers: numbers)
+    record.layout = HQQLayout(bitCount: bitCount, numbers: numbers)
     return record
   }
 

@@ -41,7 +41,9 @@ public struct HQQFormat: FolderFormat {
     return (tensors, [])
   }
 
-  public func layout(for scheme: Scheme) -> any ArrayLayout { HQQLayout(numbers: .float16) }
+  public func layout(for scheme: Scheme) -> any ArrayLayout {
+    HQQLayout(bitCount: 4, numbers: .float16)
+  }
 
   public func arrayName(_ part: String, of tensor: String) -> String {
     let module = tensor.hasSuffix(".weight") ? String(tensor.dropLast(".weight".count)) : tensor

@@ -8,9 +8,9 @@ extension Checkpoint {
   ///   pickles are refused, because reading them runs code.
   public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
     switch try pathKind(path) {
-    case .folder: try openFolder(path)
+    case .folder: try openFolder(path).gathered()
     case .nothing: throw CheckpointError(.missing, "there is no such file or folder", file: path)
-    case .file, .other: try openFile(path, at: path)
+    case .file, .other: try openFile(path, at: path).gathered()
     }
   }
 

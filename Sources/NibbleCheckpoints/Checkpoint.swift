@@ -22,7 +22,7 @@ public struct Checkpoint: Sendable {
   public let notes: [String]
 
   /// Where companion files are; nil for GGUF.
-  private let folder: String?
+  let folder: String?
   private let places: [String: Int]
 
   /// Gathers what a reader found; the names of `tensors` must be unique.

@@ -6,6 +6,8 @@ public struct TensorPlan: Sendable {
   public var shape: [Int]
   /// How the bytes will encode the values.
   public var type: StoredType
+  /// The tensors of the file that store a scheme in another tool's arrangement; nil for Nibble's own.
+  public var arrays: [TensorPlan]?
 
   public init(name: String, shape: [Int], type: StoredType) {
     self.name = name
@@ -19,6 +21,11 @@ public struct TensorPlan: Sendable {
   public var byteCount: Int {
     get throws(CheckpointError) {
       do {
+        if let arrays {
+          var sum = 0
+          for array in arrays { sum += try array.byteCount }
+          return sum
+        }
         return try type.byteCount(shape: shape)
       } catch {
         throw error.ofTensor(name)

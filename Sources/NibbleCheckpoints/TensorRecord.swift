@@ -27,6 +27,15 @@ public enum StoredType: Hashable, Sendable {
     }
   }
 
+  /// The scheme of quantized values; nil for plain numbers and for blocks that Nibble cannot make.
+  public var scheme: Scheme? {
+    switch self {
+    case .plain: nil
+    case .blocks(let type): type.scheme
+    case .scheme(let scheme): scheme
+    }
+  }
+
   /// Bits that one element takes, scales included; for schemes, in a large matrix.
   public var bitsPerWeight: Double {
     switch self {
@@ -93,16 +102,17 @@ extension TensorRecord {
     }
   }
 
-  /// The codes and scales of a tensor that is stored as a scheme.
+  /// The codes and scales of a tensor that is stored as a scheme or as blocks of one.
   ///
   /// - Throws: ``CheckpointError`` for tensors of other types, and for arrays that do not fit the shape.
   public func quantizedTensor() throws(CheckpointError) -> QuantizedTensor {
-    guard case .scheme(let scheme) = type else {
-      throw CheckpointError(
-        .unsupported, "is stored as \(type.name), not as a scheme", tensor: name)
+    guard let scheme = type.scheme else {
+      throw CheckpointError(.unsupported, "is stored as \(type.name), without codes", tensor: name)
     }
+    var layout: any WeightLayout = self.layout ?? SchemeLayout()
+    if case .blocks = type { layout = GGMLBlocks() }
     do {
-      return try (layout ?? SchemeLayout()).unpack(
+      return try layout.unpack(
         parts.map { part in NamedBytes(bytes: part.withUnsafeBytes { [UInt8]($0) }) },
         rowCount: rowCount, columnCount: columnCount, scheme: scheme)
     } catch {

@@ -7,13 +7,19 @@ struct ConvertCommand: ParsableCommand {
     abstract: "Write a model in another file format.",
     discussion: """
       MODEL is a Hugging Face folder, a .safetensors file or a .gguf file. Tensors keep their types where the format has \
-      them; --type stores all matrices as f32, f16 or bf16. Quantized tensors become f16 in a Hugging Face folder. The \
-      output is reopened and compared with MODEL.
+      them; --type stores all matrices as f32, f16 or bf16. The output is reopened and compared with MODEL.
+
+      Quantized matrices keep their codes, and are arranged as gptq, gptq_v2, awq, bitsandbytes, compressed-tensors, mlx, \
+      nibble or gguf have it. Where the format has no such scheme, another that holds the same values is taken (exact), or the \
+      nearest of as many bits (near, with the largest difference); else the conversion is refused. In a plain safetensors \
+      folder they become f16.
 
       Examples:
         nibble convert SmolLM2-135M -o smol-bf16.gguf --format gguf
         nibble convert smol-bf16.gguf -o SmolLM2-copy --format safetensors
         nibble convert smol-q8_0.gguf -o SmolLM2-f32 --format safetensors --type f32
+        nibble convert smol-q4_0.gguf -o SmolLM2-gptq --format gptq
+        nibble convert SmolLM2-awq -o SmolLM2-mlx --format mlx
       """)
 
   enum FloatType: String, ExpressibleByArgument, CaseIterable {
@@ -35,10 +41,19 @@ struct ConvertCommand: ParsableCommand {
   var output: String
 
   @Option(help: "The format to write.")
-  var format: ConvertJob.Format
+  var format: OutputFormat
 
   @Option(help: "The floating-point type of all matrices (default: as in MODEL).")
   var type: FloatType?
+
+  @Flag(help: "Show what would become of each tensor, and write nothing.")
+  var dryRun = false
+
+  @Flag(
+    help:
+      "Decode tensors that the format cannot hold as they are, and quantize them again; that adds to their error."
+  )
+  var allowRequantize = false
 
   @Flag(help: "Replace the output whatever it is.")
   var force = false
@@ -54,6 +69,11 @@ struct ConvertCommand: ParsableCommand {
     job.floatType = type?.type
     job.replacesOutput = force
     job.isVerifying = !noVerify
-    try threads.run(display) { try job.run($0) }.show(display)
+    job.allowsRequantizing = allowRequantize
+    if dryRun {
+      try threads.run(display) { try job.plan($0) }.show(display)
+    } else {
+      try threads.run(display) { try job.run($0) }.show(display)
+    }
   }
 }

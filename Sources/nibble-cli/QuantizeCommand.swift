@@ -83,8 +83,11 @@ struct QuantizeCommand: ParsableCommand {
   @Flag(help: "Find k-means levels by dynamic programming: the best there are, slowly.")
   var exactKmeans = false
 
-  @Option(help: "The format of the output; by default gguf for mixes and safetensors for schemes.")
-  var format: QuantizeJob.Format?
+  @Option(
+    help:
+      "The format of the output; by default gguf for mixes and Nibble's own safetensors for schemes."
+  )
+  var format: OutputFormat?
 
   @Flag(help: "Give every matrix the base type, with no exceptions.")
   var pure = false

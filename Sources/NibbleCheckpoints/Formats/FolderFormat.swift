@@ -30,8 +30,14 @@ public protocol FolderFormat: Sendable {
   /// The layout in which a matrix is written.
   func layout(for scheme: Scheme) -> any ArrayLayout
 
+  /// Why a folder of this format does not store matrices of `scheme` and this shape, though its layout may; nil when it does.
+  func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String?
+
   /// The name of an array of the matrix `tensor`: "model.layers.0.mlp.up_proj.qweight".
   func arrayName(_ part: String, of tensor: String) -> String
+
+  /// What `__metadata__` of the output's files says.
+  var fileMetadata: [String: String] { get }
 
   /// The files of the output that tell how its weights are quantized.
   ///
@@ -43,4 +49,12 @@ public protocol FolderFormat: Sendable {
   func configuration(
     of plans: [TensorPlan], config: JSONObject
   ) throws(CheckpointError) -> [String: JSONObject]
+}
+
+extension FolderFormat {
+  public var fileMetadata: [String: String] { ["format": "pt"] }
+
+  public func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String? {
+    layout(for: scheme).obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
+  }
 }

@@ -51,6 +51,12 @@ extension ModelSource {
         if let text = try checkpoint.text(name) { files[name] = Array(text.utf8) }
       }
       if let config = try textConfig() { files["config.json"] = bytes(config) }
+      if let config = files["config.json"], var object = try JSONValue.parse(config).object {
+        // How the source's weights were quantized is no part of the model.
+        let count = object.count
+        for key in Self.quantizationKeys { object[key] = nil }
+        if object.count < count { files["config.json"] = bytes(.object(object)) }
+      }
       let folder = TokenizerFolder(checkpoint.path)
       for name in TokenizerFolder.fileNames { files[name] = try folder.bytes(name) }
       return files
@@ -80,6 +86,10 @@ extension ModelSource {
   }
 
   private func bytes(_ json: JSONValue) -> [UInt8] { Array((json.text(.indented(2)) + "\n").utf8) }
+
+  private static let quantizationKeys = [
+    "quantization_config", "quantization", "compression_config",
+  ]
 
   private static let companionNames = ["config.json", "generation_config.json"]
 }

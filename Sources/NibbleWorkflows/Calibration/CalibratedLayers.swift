@@ -220,11 +220,6 @@ private struct TaskBuffer {
 }
 
 extension TensorTask {
-  /// How the output arranges a quantized tensor.
-  var layout: any WeightLayout {
-    if case .blocks = type { GGMLBlocks() } else { SchemeLayout() }
-  }
-
   /// The bytes of rows of a whole tensor, its arrays given as `views`.
   fileprivate func pieces(of views: [ByteView], _ rows: Range<Int>) -> [ArrayPiece] {
     if case .scheme(let scheme) = type {

@@ -43,18 +43,26 @@ extension TensorTask {
     do {
       let tensor = try method.quantize(
         UnsafeBufferPointer(values), rowCount: rows.count, columnCount: columnCount, as: scheme)
-      if case .blocks = type {
-        return try GGMLBlocks().pack(tensor).map { blocks in
-          ArrayPiece(
-            bytes: Storage(copying: blocks.bytes).view, offset: rows.lowerBound * rowByteCount)
-        }
-      }
-      let arrays = try SchemeLayout().pack(tensor)
-      return zip(arrays, offsets(scheme, rows)).map { array, offset in
-        ArrayPiece(bytes: Storage(copying: array.bytes).view, offset: offset)
-      }
+      return try pieces(of: tensor, rows)
     } catch {
       throw CheckpointError(.invalidValue, error.message, tensor: name)
+    }
+  }
+
+  /// Packs a tensor, or rows of it, as the output arranges its type.
+  ///
+  /// - Throws: ``QuantizationError`` for values that the arrangement cannot hold.
+  func pieces(
+    of tensor: QuantizedTensor, _ rows: Range<Int>
+  ) throws(QuantizationError) -> [ArrayPiece] {
+    let offsets: [Int]
+    if case .scheme(let scheme) = type {
+      offsets = self.offsets(scheme, rows)
+    } else {
+      offsets = [rows.lowerBound * rowByteCount]
+    }
+    return zip(try layout.pack(tensor), offsets).map { array, offset in
+      ArrayPiece(bytes: Storage(copying: array.bytes).view, offset: offset)
     }
   }
 

@@ -3,25 +3,23 @@ package import NibbleModels
 public import NibbleQuantization
 internal import NibbleTensors
 
-/// Writes a model in another file format, its values in the same or another floating-point type.
+/// Writes a model in another file format.
+///
+/// Quantized matrices keep their codes, arranged as the format has it; where the format has no such scheme they are stored as
+/// another that holds the same values, or comes near. They are decoded to floats only for a plain folder, or where a
+/// floating-point type is asked for.
 public struct ConvertJob: Sendable {
-  /// The formats that a model can be written in.
-  public enum Format: String, CaseIterable, Sendable {
-    /// One GGUF file.
-    case gguf
-    /// A Hugging Face folder.
-    case safetensors
-  }
-
   /// A Hugging Face folder, a `.safetensors` file or a `.gguf` file.
   public var source: String
   /// The file (GGUF) or folder (safetensors) to write.
   public var output: String
-  public var format: Format
+  public var format: OutputFormat
   /// F32, F16 or BF16 for every matrix; nil keeps each tensor's type, where the format has it.
   public var floatType: GGMLType?
   /// What the model's channels are scaled by; it computes the same.
   package var scaling = ChannelScaling()
+  /// Whether tensors that no scheme of the format holds are decoded and quantized again.
+  public var allowsRequantizing = false
   /// Whether whatever stands under `output` may be replaced.
   public var replacesOutput = false
   /// Whether to reopen the output and compare it with the source.
@@ -29,7 +27,7 @@ public struct ConvertJob: Sendable {
   /// The most bytes of one safetensors file.
   public var maximumShardByteCount = 5_000_000_000
 
-  public init(source: String, output: String, format: Format) {
+  public init(source: String, output: String, format: OutputFormat) {
     self.source = source
     self.output = output
     self.format = format
@@ -48,16 +46,15 @@ public struct ConvertJob: Sendable {
     }
     let model = try ModelSource.open(source)
     if format == .gguf, model.naming != .gguf { _ = try model.requireConfig() }
-    let tasks = tasks(model)
+    let tasks = try tasks(model, environment)
     var notes = model.notes + notes(tasks)
-    if isSingleFile, format == .safetensors {
+    if isSingleFile, format != .gguf {
       notes.append("a single file holds tensors only: configuration and tokenizer are not written")
     }
     let writing = ModelWriting(
       tasks: tasks, environment: environment, output: output, notes: notes, phase: "converting",
       isVerifying: isVerifying, start: start)
-    switch format {
-    case .gguf:
+    if format == .gguf {
       var keys = Metadata()
       keys["general.file_type"] = .uint32(fileType(tasks, model))
       if tasks.contains(where: { if case .blocks = $0.type { true } else { false } }) {
@@ -68,24 +65,36 @@ public struct ConvertJob: Sendable {
         for key in keys.keys { metadata[key] = keys[key] }
         return try GGUFWriter(path: output, metadata: metadata, plans: plans)
       }
-    case .safetensors:
-      return try writing.run { [output, maximumShardByteCount, replacesOutput] plans in
-        try SafetensorsWriter(
-          path: output, plans: plans, metadata: ["format": "pt"],
-          maximumShardByteCount: maximumShardByteCount,
-          companions: isSingleFile ? [:] : try model.huggingFaceFiles(), replacing: replacesOutput)
-      }
+    }
+    let folderFormat = format.folderFormat(originalType: model.floatType)
+    return try writing.run { [output, maximumShardByteCount, replacesOutput] plans in
+      try SafetensorsWriter(
+        path: output, plans: plans, metadata: folderFormat?.fileMetadata ?? ["format": "pt"],
+        maximumShardByteCount: maximumShardByteCount,
+        companions: isSingleFile ? [:] : try model.folderFiles(for: plans, folderFormat),
+        replacing: replacesOutput)
     }
   }
 
-  func tasks(_ model: ModelSource) -> [TensorTask] {
+  /// What would be written, tensor by tensor, and how exact it would be; nothing is.
+  ///
+  /// - Throws: as ``run(_:)``, for the first tensor that cannot be converted.
+  public func plan(_ environment: JobEnvironment = JobEnvironment()) throws -> [TensorReport] {
+    try tasks(ModelSource.open(source), environment).map { TensorReport($0, relativeError: nil) }
+  }
+
+  func tasks(
+    _ model: ModelSource, _ environment: JobEnvironment = JobEnvironment()
+  ) throws -> [TensorTask] {
     let naming: TensorNaming = format == .gguf ? .gguf : .huggingFace
+    let mapped = model.mapped(to: naming)
     let tasks =
-      model.mapped(to: naming).map { tensor in
-        let type = type(tensor, in: model)
-        return TensorTask(tensor, type: type, reason: reason(tensor.type, type))
-          .scaled(by: scaling, of: model, in: naming)
-      }
+      try repacked(
+        mapped.map { tensor in
+          let type = type(tensor, in: model)
+          return TensorTask(tensor, type: type, reason: reason(tensor.type, type))
+            .scaled(by: scaling, of: model, in: naming)
+        }, model, environment)
       + model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
     guard format == .gguf else { return tasks }
     return tasks.sorted { ggufOrder($0.name) < ggufOrder($1.name) }
@@ -96,12 +105,68 @@ public struct ConvertJob: Sendable {
     if format == .gguf {
       let kept = keptType(tensor, in: model)
       if !isSmall(tensor), let floatType { return StoredType(floatType) }
-      if case .scheme = kept { return .plain(.float16) }
       return kept
     }
     if let floatType, RowCodec.canDecode(source) { return StoredType(floatType) }
-    if source.isQuantized { return .plain(.float16) }
+    if source.isQuantized, format == .safetensors { return .plain(.float16) }
     return source
+  }
+
+  /// Finds the scheme that each quantized tensor becomes whose arrangement is another in the output.
+  ///
+  /// - Throws: `CheckpointError` for the first that cannot be kept.
+  private func repacked(
+    _ tasks: [TensorTask], _ model: ModelSource, _ environment: JobEnvironment
+  ) throws -> [TensorTask] {
+    let folderFormat = format.folderFormat(originalType: model.floatType)
+    var results = tasks.map { Result<TensorTask, CheckpointError>.success($0) }
+    let pool = WorkerPool(threadCount: environment.threadCount)
+    results.withUnsafeMutableBufferPointer { results in
+      pool.rows(tasks.count) { part in
+        for index in part where !environment.cancellation.isCancelled {
+          results[index] = Result { () throws(CheckpointError) in
+            try repacked(tasks[index], folderFormat)
+          }
+        }
+      }
+    }
+    guard !environment.cancellation.isCancelled else { throw JobCancelled() }
+    return try results.map { try $0.get() }
+  }
+
+  private func repacked(
+    _ task: TensorTask, _ folderFormat: (any FolderFormat)?
+  ) throws(CheckpointError) -> TensorTask {
+    var task = task
+    guard task.type.isQuantized, task.type == task.sourceType else { return task }
+    if format == .gguf, task.type.ggmlType != nil { return task }
+    task.folderFormat = folderFormat
+    if task.isCopy, case .scheme = task.type { return task }
+    func obstacle(_ scheme: Scheme) -> String? {
+      guard format == .gguf else { return task.obstacle(to: scheme) }
+      return GGMLType(scheme: scheme) == nil ? "no type of GGUF stores \(scheme)" : nil
+    }
+    let found: Repacking
+    do {
+      found = try Repacking.find(for: task, obstacle: obstacle)
+    } catch {
+      guard allowsRequantizing, let scheme = Repacking.substitute(for: task, obstacle: obstacle)
+      else { throw error }
+      task.reason = "requantized: decoded and rounded again"
+      task.type =
+        format == .gguf
+        ? GGMLType(scheme: scheme).map { .blocks($0) } ?? task.type : .scheme(scheme)
+      task.method = RoundToNearest(range: scheme.usualRange)
+      return task
+    }
+    task.reason = found.description
+    task.isRepacked = true
+    if format == .gguf, let type = GGMLType(scheme: found.scheme) {
+      task.type = .blocks(type)
+    } else {
+      task.type = .scheme(found.scheme)
+    }
+    return task
   }
 
   private func reason(_ source: StoredType, _ type: StoredType) -> String? {

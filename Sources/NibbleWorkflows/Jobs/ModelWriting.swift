@@ -69,10 +69,7 @@ struct ModelWriting {
     verification: Duration
   ) -> TransferReport {
     let tensors = tasks.enumerated().map { index, task in
-      TensorReport(
-        name: task.name, shape: task.shape, sourceType: task.sourceType.name, type: task.type.name,
-        bitsPerWeight: task.bitsPerWeight, byteCount: task.byteCount,
-        relativeError: finding?.relativeErrors[index], reason: task.reason)
+      TensorReport(task, relativeError: finding?.relativeErrors[index])
     }
     return TransferReport(
       output: output, tensors: tensors, seconds: seconds / .seconds(1),

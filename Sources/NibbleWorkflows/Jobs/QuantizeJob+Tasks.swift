@@ -22,19 +22,20 @@ extension QuantizeJob {
           shape: tensor.shape,
           keptType: chosenFormat == .gguf ? keptType(tensor, in: model) : tensor.type)
       }, MixFacts(model))
+    let folderFormat = chosenFormat.folderFormat(originalType: model.floatType)
     let decided = Dictionary(
       zip(named.map(\.id.ofAllExperts), decisions), uniquingKeysWith: { first, _ in first })
     var tasks: [TensorTask] = []
     for tensor in model.mapped(to: naming) {
       guard let decision = decided[tensor.id.ofAllExperts] else { continue }
-      tasks.append(try task(tensor, decision))
+      tasks.append(try task(tensor, decision, folderFormat))
     }
     tasks += model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
     return naming == .gguf ? tasks.sorted { ggufOrder($0.name) < ggufOrder($1.name) } : tasks
   }
 
   private func task(
-    _ tensor: MappedTensor, _ decision: TypeDecision
+    _ tensor: MappedTensor, _ decision: TypeDecision, _ folderFormat: (any FolderFormat)?
   ) throws(RecipeError) -> TensorTask {
     let type = try storable(decision.type, tensor.name)
     var reason = decision.reason
@@ -42,6 +43,7 @@ extension QuantizeJob {
       reason = ["already \(type.name): copied", reason].compactMap { $0 }.joined(separator: "; ")
     }
     var task = TensorTask(tensor, type: type, reason: reason)
+    task.folderFormat = type.isQuantized ? folderFormat : nil
     // A scheme's name stands for its usual range; the name of a GGUF type for that type's own search.
     var usual: (any RangeEstimator)?
     if case .scheme(let scheme) = decision.type, !scheme.hasNestedScales {
@@ -64,7 +66,8 @@ extension QuantizeJob {
         throw RecipeError("\(name): no type of GGUF stores \(scheme); say --format safetensors")
       }
       return .blocks(type)
-    case (.safetensors, .blocks(let type)):
+    case (.gguf, _): return type
+    case (_, .blocks(let type)):
       guard let scheme = type.scheme else {
         throw RecipeError("\(name): \(type.name) cannot be stored in safetensors")
       }
@@ -91,21 +94,9 @@ extension QuantizeJob {
       throw RecipeError(
         "\(task.name): --range does not apply to \(scheme), whose levels are learned")
     }
-    do {
-      _ = try scheme.parts(rowCount: task.rowCount, columnCount: task.columnCount)
-    } catch {
-      throw RecipeError("\(task.name): \(error.message)")
-    }
-  }
-}
-
-extension StoredType {
-  /// The scheme of quantized values; nil for plain numbers and for blocks that Nibble cannot make.
-  var scheme: Scheme? {
-    switch self {
-    case .plain: nil
-    case .blocks(let type): type.scheme
-    case .scheme(let scheme): scheme
+    if case .scheme = task.type {
+      let obstacle = task.obstacle(to: scheme)
+      if let obstacle { throw RecipeError("\(task.name): \(obstacle)") }
     }
   }
 }
@@ -154,13 +145,35 @@ extension MixFacts {
 }
 
 extension ModelSource {
-  /// The files of a Hugging Face folder, its configuration telling that the weights are quantized.
-  func quantizedFolderFiles() throws -> [String: [UInt8]] {
+  /// The files of a Hugging Face folder, its configuration telling how the weights are quantized.
+  func folderFiles(
+    for plans: [TensorPlan], _ format: (any FolderFormat)?
+  ) throws -> [String: [UInt8]] {
     var files = try huggingFaceFiles()
-    if let bytes = files["config.json"], var config = try JSONValue.parse(bytes).object {
+    guard plans.contains(where: { $0.type.isQuantized }), let bytes = files["config.json"],
+      var config = try JSONValue.parse(bytes).object
+    else { return files }
+    var changed: [String: JSONObject] = [:]
+    if let format {
+      changed = try format.configuration(of: plans, config: config)
+    } else {
       config["quantization_config"] = ["quant_method": "nibble", "version": .integer(1)]
-      files["config.json"] = Array((JSONValue.object(config).text(.indented(2)) + "\n").utf8)
+      changed["config.json"] = config
+    }
+    for (name, object) in changed {
+      files[name] = Array((JSONValue.object(object).text(.indented(2)) + "\n").utf8)
     }
     return files
+  }
+
+  /// The type of the model's plain matrices, the first of them; BF16 where there are none.
+  var floatType: DType {
+    for tensor in checkpoint.tensors where tensor.shape.count == 2 {
+      if case .plain(let type) = tensor.type { return type }
+      if case .blocks(let type) = tensor.type, [.f32, .f16, .bf16].contains(type) {
+        return type == .f32 ? .float32 : type == .f16 ? .float16 : .bfloat16
+      }
+    }
+    return .bfloat16
   }
 }

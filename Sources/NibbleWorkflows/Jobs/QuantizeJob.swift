@@ -6,14 +6,6 @@ internal import NibbleTensors
 
 /// Turns a model into a smaller one and proves what that cost.
 public struct QuantizeJob: Sendable {
-  /// What the result is written as.
-  public enum Format: String, CaseIterable, Sendable {
-    /// One GGUF file; holds the types of GGUF.
-    case gguf
-    /// A Hugging Face folder or one safetensors file; holds every scheme, in Nibble's own arrays.
-    case safetensors
-  }
-
   /// A Hugging Face folder, a `.safetensors` file or a `.gguf` file.
   public var source: String
   /// The file or folder to write.
@@ -29,7 +21,7 @@ public struct QuantizeJob: Sendable {
   /// What is done to the model before it is quantized.
   public var transforms: [ModelTransform] = []
   /// How to write it; nil takes GGUF for mixes of GGUF's types and safetensors for other schemes.
-  public var format: Format?
+  public var format: OutputFormat?
   /// Whether tensors that are quantized already may be decoded and quantized again.
   public var allowsRequantizing = false
   /// Whether an output of another kind may be replaced.
@@ -86,26 +78,25 @@ public struct QuantizeJob: Sendable {
           environment)
       }
     }
-    switch chosenFormat {
-    case .gguf:
+    if chosenFormat == .gguf {
       return try writing.run { [output, fileType] plans in
         var metadata = try model.ggufMetadata()
         metadata["general.quantization_version"] = .uint32(2)
         metadata["general.file_type"] = .uint32(fileType)
         return try GGUFWriter(path: output, metadata: metadata, plans: plans)
       }
-    case .safetensors:
-      return try writing.run { [output, replacesAnyFile] plans in
-        try SafetensorsWriter(
-          path: output, plans: plans,
-          companions: isSingleFile ? [:] : try model.quantizedFolderFiles(),
-          replacing: replacesAnyFile)
-      }
+    }
+    let folderFormat = chosenFormat.folderFormat(originalType: model.floatType)
+    return try writing.run { [output, replacesAnyFile] plans in
+      try SafetensorsWriter(
+        path: output, plans: plans, metadata: folderFormat?.fileMetadata ?? ["format": "pt"],
+        companions: isSingleFile ? [:] : try model.folderFiles(for: plans, folderFormat),
+        replacing: replacesAnyFile)
     }
   }
 
   /// The format that ``format`` or the types ask for.
-  var chosenFormat: Format {
+  var chosenFormat: OutputFormat {
     if let format { return format }
     if case .mix = selection.base { return .gguf }
     return .safetensors

@@ -27,6 +27,10 @@ struct TensorTask: Sendable {
   var method = RoundToNearest()
   /// Whether the codes are found while text runs through the model.
   var isCalibrated = false
+  /// Whether the source's codes are kept and only arranged, or written as another scheme, anew.
+  var isRepacked = false
+  /// How another tool's folder arranges the matrix; nil for GGUF and for Nibble's own arrays.
+  var folderFormat: (any FolderFormat)?
   /// What the source's values are multiplied by; nil where they stay as they are.
   var factors: TensorFactors?
   /// Whether the output holds plain numbers as `[input features, output features]`.
@@ -60,7 +64,16 @@ struct TensorTask: Sendable {
     if case .stored(let origin) = origin { origin.type } else { .plain(.float32) }
   }
 
-  var plan: TensorPlan { TensorPlan(name: name, shape: shape, type: type) }
+  var plan: TensorPlan {
+    var plan = TensorPlan(name: name, shape: shape, type: type)
+    if let folderFormat, case .scheme(let scheme) = type {
+      plan.arrays = parts(scheme).map {
+        TensorPlan(
+          name: folderFormat.arrayName($0.name, of: name), shape: $0.shape, type: .plain($0.type))
+      }
+    }
+    return plan
+  }
   var elementCount: Int { shape.reduce(1, *) }
 
   /// Whether each element counts as a row: those of a vector of plain numbers, which may have to change their order.
@@ -89,7 +102,25 @@ struct TensorTask: Sendable {
 
   /// The arrays of a scheme with this tensor's shape; none where its rows are no whole blocks.
   func parts(_ scheme: Scheme) -> [SchemePart] {
-    (try? scheme.parts(rowCount: rowCount, columnCount: columnCount)) ?? []
+    (try? arrayLayout(scheme).parts(scheme, rowCount: rowCount, columnCount: columnCount)) ?? []
+  }
+
+  /// How the output arranges the arrays of a scheme.
+  func arrayLayout(_ scheme: Scheme) -> any ArrayLayout {
+    folderFormat?.layout(for: scheme) ?? SchemeLayout()
+  }
+
+  /// Why the output cannot store the tensor as `scheme`; nil when it can.
+  func obstacle(to scheme: Scheme) -> String? {
+    if let folderFormat {
+      return folderFormat.obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
+    }
+    return SchemeLayout().obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
+  }
+
+  /// How the output arranges a quantized tensor.
+  var layout: any WeightLayout {
+    if case .scheme(let scheme) = type { arrayLayout(scheme) } else { GGMLBlocks() }
   }
 
   /// Bytes of the whole tensor in the output.
@@ -106,7 +137,19 @@ struct TensorTask: Sendable {
 
   /// Whether any rows can be made without the others.
   var isRowLocal: Bool {
-    if case .scheme(let scheme) = type { scheme.isRowLocal } else { true }
+    if isRepacked || folderFormat != nil && type.isQuantized || readsForeignArrays { return false }
+    return if case .scheme(let scheme) = type { scheme.isRowLocal } else { true }
+  }
+}
+
+extension TensorTask {
+  /// Whether the source's arrays are another tool's, which are read as a whole.
+  private var readsForeignArrays: Bool {
+    if case .stored(let origin) = origin {
+      origin.records.contains { $0.layout != nil }
+    } else {
+      false
+    }
   }
 }
 

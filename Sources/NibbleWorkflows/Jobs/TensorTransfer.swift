@@ -51,6 +51,7 @@ struct TensorTransfer {
   ) throws(CheckpointError) -> ByteHash {
     let offset = chunk.rows.lowerBound * task.rowByteCount
     var hash = ByteHash(UnsafeRawBufferPointer(start: nil, count: 0))
+    if task.isRepacked { return try write(try task.repacked(), chunk, to: writer) }
     if RowCodec.canDecode(task.sourceType) {
       let values = try task.sourceValues(chunk.rows, scratch)
       try task.requireFinite(values, firstRow: chunk.rows.lowerBound)
@@ -95,7 +96,9 @@ extension TensorTask {
   /// Whether the output holds the source's bytes as they are.
   var isCopy: Bool {
     guard case .stored(let origin) = origin, factors == nil else { return false }
-    return type == sourceType && origin.keepsBytes
+    guard type == sourceType, origin.keepsBytes, !isRepacked else { return false }
+    // Arrays of other tools are written anew.
+    return folderFormat == nil && origin.records.allSatisfy { $0.layout == nil }
   }
 }
 

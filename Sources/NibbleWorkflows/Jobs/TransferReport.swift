@@ -82,6 +82,13 @@ public struct TransferReport: Sendable {
 }
 
 extension TensorReport {
+  init(_ task: TensorTask, relativeError: Double?) {
+    self.init(
+      name: task.name, shape: task.shape, sourceType: task.sourceType.name, type: task.type.name,
+      bitsPerWeight: task.bitsPerWeight, byteCount: task.byteCount, relativeError: relativeError,
+      reason: task.reason)
+  }
+
   /// The report as a JSON object.
   public var json: JSONValue {
     [

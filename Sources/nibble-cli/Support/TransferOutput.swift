@@ -8,7 +8,7 @@ extension TransferReport {
     if options.json {
       print(json.text(.indented(2)))
     } else if !options.quiet {
-      print(table)
+      print(tensors.table)
       if let scalingText { print(scalingText) }
       if let calibrationText { print(calibrationText) }
       print(summary)
@@ -16,21 +16,6 @@ extension TransferReport {
     for note in notes { options.note(note) }
     for failure in failures { printError("nibble: \(output): \(failure)") }
     if isVerified == false { throw ExitCode.checkFailed }
-  }
-
-  private var table: String {
-    var table = Table(columns: [
-      .left("tensor"), .right("shape"), .left("from"), .left("to"), .right("bits"),
-      .right("error"), .left("reason"),
-    ])
-    for tensor in tensors {
-      table.rows.append([
-        tensor.name, tensor.shape.map(String.init).joined(separator: "×"), tensor.sourceType,
-        tensor.type, String(format: "%.4g", tensor.bitsPerWeight), errorText(tensor.relativeError),
-        tensor.reason ?? "",
-      ])
-    }
-    return table.text
   }
 
   /// What quantizing with text achieved; nil where none was used.
@@ -96,4 +81,30 @@ extension TransferReport {
 func errorText(_ error: Double?) -> String {
   guard let error else { return "-" }
   return error == 0 ? "0" : String(format: "%.2e", error)
+}
+
+extension [TensorReport] {
+  /// Prints what would be written.
+  func show(_ options: OutputOptions) throws {
+    if options.json {
+      print(JSONValue.array(map(\.json)).text(.indented(2)))
+    } else if !options.quiet {
+      print(table)
+    }
+  }
+
+  fileprivate var table: String {
+    var table = Table(columns: [
+      .left("tensor"), .right("shape"), .left("from"), .left("to"), .right("bits"),
+      .right("error"), .left("reason"),
+    ])
+    for tensor in self {
+      table.rows.append([
+        tensor.name, tensor.shape.map(String.init).joined(separator: "×"), tensor.sourceType,
+        tensor.type, String(format: "%.4g", tensor.bitsPerWeight), errorText(tensor.relativeError),
+        tensor.reason ?? "",
+      ])
+    }
+    return table.text
+  }
 }

@@ -67,6 +67,5 @@ struct RangeArgument: ExpressibleByArgument {
   static var allValueStrings: [String] { RangeRegistry.names }
 }
 
-extension QuantizeJob.Format: ExpressibleByArgument {}
-extension ConvertJob.Format: ExpressibleByArgument {}
+extension OutputFormat: ExpressibleByArgument {}
 extension ModelTransform: ExpressibleByArgument {}

@@ -16,7 +16,7 @@ struct ConvertJobTests {
   }
 
   func convert(
-    _ source: String, _ output: String, _ format: ConvertJob.Format, _ type: GGMLType? = nil
+    _ source: String, _ output: String, _ format: OutputFormat, _ type: GGMLType? = nil
   ) throws -> TransferReport {
     var job = ConvertJob(source: folder.path(source), output: folder.path(output), format: format)
     job.floatType = type

@@ -39,8 +39,7 @@ struct ChannelScalingTests {
     return scaling
   }
 
-  private func scale(_ path: String, _ output: String, _ format: ConvertJob.Format) throws -> String
-  {
+  private func scale(_ path: String, _ output: String, _ format: OutputFormat) throws -> String {
     let source = try ModelSource.open(path)
     var job = ConvertJob(source: path, output: folder.path(output), format: format)
     job.floatType = .f32

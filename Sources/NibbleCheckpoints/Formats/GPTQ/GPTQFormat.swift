@@ -42,6 +42,13 @@ public struct GPTQFormat: FolderFormat {
 
   public func layout(for scheme: Scheme) -> any ArrayLayout { GPTQLayout(version: version) }
 
+  public func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String? {
+    if scheme.scale == .float32 {
+      return "loaders of GPTQ read scales of 16 bits, and \(scheme) has 32"
+    }
+    return layout(for: scheme).obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
+  }
+
   public func arrayName(_ part: String, of tensor: String) -> String {
     PackedPlans.arrayName(part, of: tensor)
   }

@@ -28,6 +28,8 @@ public struct MLXFormat: FolderFormat {
     return MLXFormat(try MLXSettings(copy))
   }
 
+  public var fileMetadata: [String: String] { ["format": "mlx"] }
+
   public func layout(for scheme: Scheme) -> any ArrayLayout { MLXLayout() }
 
   public func arrayName(_ part: String, of tensor: String) -> String {

@@ -16,6 +16,7 @@ enum SchemeTensors {
 
   /// The tensors of the file that store `plan`.
   static func arrays(_ plan: TensorPlan) throws(CheckpointError) -> [TensorPlan] {
+    if let arrays = plan.arrays { return arrays }
     guard case .scheme(let scheme) = plan.type else { return [plan] }
     guard scheme.name != nil else {
       throw CheckpointError(
@@ -43,7 +44,9 @@ enum SchemeTensors {
   static func metadata(_ plans: [TensorPlan]) throws(CheckpointError) -> [String: String] {
     var tensors = JSONObject()
     for plan in plans.sorted(by: { $0.name < $1.name }) {
-      guard case .scheme(let scheme) = plan.type, let name = scheme.name else { continue }
+      guard plan.arrays == nil, case .scheme(let scheme) = plan.type, let name = scheme.name else {
+        continue
+      }
       tensors[plan.name] = [
         "scheme": .string(name), "shape": .array(plan.shape.map { .integer(Int64($0)) }),
       ]

@@ -1,0 +1,85 @@
+internal import NibbleCheckpoints
+internal import NibbleQuantization
+internal import NibbleTensors
+
+/// As what scheme a quantized tensor is stored in another format, and what that costs.
+struct Repacking: Sendable {
+  var scheme: Scheme
+  /// How far values are from what they were; nil when they are the same.
+  var loss: ConversionLoss?
+
+  /// "exact", or how near.
+  var description: String {
+    guard let loss else { return "exact" }
+    return "near: values differ by at most \(shortText(loss.relative)) of their row's largest"
+  }
+
+  /// Finds a scheme that `obstacle` has nothing against and that holds the tensor's values: exactly, else as near as those of
+  /// as many bits come.
+  ///
+  /// - Throws: `CheckpointError` that says why there is none.
+  static func find(
+    for task: TensorTask, obstacle: (Scheme) -> String?
+  ) throws(CheckpointError) -> Repacking {
+    let tensor = try task.sourceTensor()
+    var nearest: Repacking?
+    var reason: String?
+    for scheme in tensor.scheme.relatives {
+      if let nearest, scheme.element.bitCount > nearest.scheme.element.bitCount { break }
+      if let found = obstacle(scheme) {
+        reason = reason ?? found
+        continue
+      }
+      switch tensor.converted(to: scheme) {
+      case .exact: return Repacking(scheme: scheme)
+      case .near(_, let loss):
+        if loss.absolute < nearest?.loss?.absolute ?? .infinity {
+          nearest = Repacking(scheme: scheme, loss: loss)
+        }
+      case .impossible(let found): reason = found
+      }
+    }
+    if let nearest { return nearest }
+    throw CheckpointError(
+      .unsupported,
+      "\(tensor.scheme) cannot be stored there as it is: \(reason ?? "the format has no such groups")",
+      tensor: task.name)
+  }
+
+  /// The scheme of the fewest bits, no fewer than now, for a tensor that is quantized again.
+  ///
+  /// - Returns: nil when the format has none.
+  static func substitute(for task: TensorTask, obstacle: (Scheme) -> String?) -> Scheme? {
+    guard let source = task.sourceType.scheme else { return nil }
+    let lengths = [32, 64, 128].map { Granularity.group($0) } + [.row]
+    for bits in source.element.bitCount...8 {
+      let elements: [(ElementFormat, [Offset])] = [
+        (.uint(bits: bits), [.zeroPoint(bits: bits), .minimum(.float16)]),
+        (.int(bits: bits), [.none]), (.codebook(.nf4), [.none]),
+      ]
+      for (element, offsets) in elements where element.bitCount == bits {
+        for granularity in lengths {
+          for offset in offsets {
+            for scale in [ScaleFormat.float16, .float32] {
+              let scheme = Scheme(
+                element: element, granularity: granularity, scale: scale, offset: offset)
+              if obstacle(scheme) == nil { return scheme }
+            }
+          }
+        }
+      }
+    }
+    return nil
+  }
+
+  private func shortText(_ value: Float) -> String {
+    guard value > 0, value.isFinite else { return "\(value)" }
+    var exponent = 0
+    var mantissa = Double(value)
+    while mantissa < 1 {
+      mantissa *= 10
+      exponent -= 1
+    }
+    return "\((mantissa * 10).rounded() / 10)e\(exponent)"
+  }
+}

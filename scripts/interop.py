@@ -16,9 +16,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "interop_formats"))
 TOLERANCE = 1e-3
 
-# Modules that a format's readers need, and the schemes that Nibble writes in it.
+# Modules that a format's readers need, and the schemes that Nibble writes in it, or in a variety of it: GPTQModel takes
+# asymmetric weights of version 1 from itself alone.
 FORMATS = {
-    "gptq": (["gptqmodel"], ["int4-g64-sym", "int4-g64-asym", "int8-g64-sym"]),
+    "gptq": (["gptqmodel"], ["int4-g64-sym", "gptq_v2:int4-g64-asym", "gptq_v2:int3-g64-asym", "int2-g32-sym", "int8-g64-sym",
+                           "int4-row-sym"]),
     "awq": (["gptqmodel"], ["int4-g64-asym"]),
     "bitsandbytes": (["bitsandbytes", "accelerate"], ["nf4-g64", "nf4-g64-dq", "fp4-g64", "int8-row-sym-f32"]),
     "compressed-tensors": (["compressed_tensors"], ["int4-g64-sym", "int8-row-sym"]),
@@ -114,16 +116,17 @@ def cases(name, binary, folder):
             text = f"{type(error).__name__}: {error}".splitlines()[0][:120]
             return {"format": name, "direction": direction, "what": what, "state": "FAIL", "text": text}
 
-    for scheme in FORMATS[name][1]:
-        output = folder / f"{name}-{scheme}{getattr(module, 'SUFFIX', '')}"
+    for entry in FORMATS[name][1]:
+        variety, _, scheme = entry.rpartition(":")
+        output = folder / f"{variety or name}-{scheme}{getattr(module, 'SUFFIX', '')}"
 
         def written():
             shutil.rmtree(output, ignore_errors=True) if output.is_dir() else output.unlink(missing_ok=True)
-            nibble(binary, "quantize", model, "-o", output, "--type", scheme, "--format", name, "--quiet")
+            nibble(binary, "quantize", model, "-o", output, "--type", scheme, "--format", variety or name, "--quiet")
             ours = decoded(binary, output, folder / "decoded")
             return compare(ours, module.read(output))
 
-        yield attempt("nibble writes", scheme, written)
+        yield attempt("nibble writes", entry, written)
     for what, write in module.WRITERS.items():
         output = folder / f"their-{name}-{what}{getattr(module, 'SUFFIX', '')}"
 
@@ -169,10 +172,10 @@ def main():
             rows.append({"format": name, "direction": "", "what": "", "state": "SKIP", "text": f"no {' '.join(lacks)}"})
             print(f"WARNING: {name} is SKIPPED: {' '.join(lacks)} cannot be imported", file=sys.stderr)
             continue
-        command = [sys.executable, __file__, "--nibble", binary, "--folder", str(folder), "--case", name]
+        command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--nibble", binary, "--folder", str(folder), "--case", name]
         log = folder / f"{name}.log"
         with open(log, "w") as errors:
-            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder)
         found = [json.loads(line[5:]) for line in result.stdout.splitlines() if line.startswith("CASE ")]
         if result.returncode != 0:
             text = f"exit {result.returncode}, see {log}"

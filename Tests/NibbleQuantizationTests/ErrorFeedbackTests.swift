@@ -68,6 +68,7 @@ import Testing
     var method = ErrorFeedback()
     method.order = order
     method.damping = 0.01
+    method.loading = 0
     method.refinementRounds = 0
     let (tensor, report) = try method.quantize(
       weights, columnCount: columnCount, as: scheme, statistics)

@@ -11,7 +11,8 @@ final class LayerMetric: Sendable {
   let paddedCount: Int
   /// What the statistics were multiplied by.
   let unit: Double
-  /// `[paddedCount, paddedCount]`: the matrix of the objective; empty when it is diagonal by definition.
+  /// `[paddedCount, paddedCount]`: the matrix of the objective, its diagonal enlarged by ``loading``; empty when it is diagonal by
+  /// definition.
   let matrix: [Float]
   /// `[paddedCount]`: its diagonal.
   let diagonal: [Float]
@@ -24,7 +25,10 @@ final class LayerMetric: Sendable {
   let feedback: [Float]
   /// `[paddedCount]`: what is left of the damped diagonal when a column's turn comes; 0 for padding.
   let pivots: [Float]
-  /// What was added to the diagonal, as a share of its mean.
+  /// The share of each diagonal element that was added to it: how much less than the tokens say is believed of how inputs go
+  /// together.
+  let loading: Double
+  /// What was added to the diagonal for the factor, as a share of its mean.
   let damping: Double
   /// What was added to the diagonal of `matrix` for the factor.
   let ridge: Float
@@ -36,10 +40,12 @@ final class LayerMetric: Sendable {
   /// - Parameters:
   ///   - statistics: of `columnCount` inputs.
   ///   - order: which columns come first.
-  ///   - damping: the least share of the mean diagonal that is added to the diagonal.
+  ///   - loading: the share of each diagonal element that is added to it.
+  ///   - damping: the least share of the mean diagonal that is added to the diagonal for the factor.
   ///   - pool: threads for the factorization.
   init(
-    _ statistics: LayerStatistics, order: ErrorFeedback.Order, damping: Double, pool: WorkerPool
+    _ statistics: LayerStatistics, order: ErrorFeedback.Order, loading: Double, damping: Double,
+    pool: WorkerPool
   ) {
     let count = statistics.columnCount
     let padded = (count + 7) / 8 * 8
@@ -52,6 +58,7 @@ final class LayerMetric: Sendable {
       for column in 0..<count {
         matrix[row * padded + column] = Float(Double(hessian[row * count + column]) * unit)
       }
+      matrix[row * (padded + 1)] *= Float(1 + loading)
     }
     var columns = Array(0..<count)
     if order == .descendingImportance {
@@ -72,6 +79,7 @@ final class LayerMetric: Sendable {
       factor = CholeskyFactor(damped, count: count, pool: pool)
       if factor == nil { used = max(used * 10, 1e-6) }
     }
+    self.loading = loading
     self.damping = factor == nil ? 0 : used
     ridge = factor == nil ? 0 : Float(used * mean)
     isDiagonal = factor == nil
@@ -107,6 +115,7 @@ final class LayerMetric: Sendable {
     order = (0..<padded).map { UInt32($0) }
     feedback = []
     pivots = diagonal
+    loading = 0
     damping = 0
     ridge = 0
     isDiagonal = true

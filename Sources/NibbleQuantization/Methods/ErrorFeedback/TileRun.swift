@@ -51,7 +51,8 @@ final class TileRun {
     best.load(plain, from: first, count: count)
     best.expand()
     best.judge(target)
-    for lane in 0..<count { plain.objectives[first + lane] = best.objectives[lane] }
+    let before = best.measuredObjectives(target)
+    for lane in 0..<count { plain.objectives[first + lane] = before[lane] }
     for grid in grids {
       trial.load(grid, from: first, count: count)
       trial.sweep(target)
@@ -62,13 +63,15 @@ final class TileRun {
       if !refine() { break }
     }
     best.judge(target)
+    let after = best.measuredObjectives(target)
     for lane in 0..<count {
       // Sums that were kept up to date are not exact: the last word is that of whole ones.
-      isUnchanged[first + lane] = !(best.objectives[lane] < plain.objectives[first + lane])
+      isUnchanged[first + lane] = !(after[lane] < before[lane])
       if isUnchanged[first + lane] {
         plain.copy(row: first + lane, to: rows)
       } else {
         best.store(lane: lane, to: rows, row: first + lane)
+        rows.objectives[first + lane] = after[lane]
       }
     }
   }

@@ -200,6 +200,22 @@ final class TileState {
       objectives.base)
   }
 
+  /// What objectives are with the inputs as they were measured, without the metric's loading.
+  func measuredObjectives(_ target: LaneBuffer<Float>) -> SIMD8<Double> {
+    var measured = SIMD8<Double>()
+    for lane in 0..<8 { measured[lane] = objectives[lane] }
+    guard metric.loading > 0, !metric.isSeparable else { return measured }
+    let share = Float(metric.loading / (1 + metric.loading))
+    for column in 0..<shape.columnCount {
+      let weight = metric.diagonal[column] * share
+      for lane in 0..<8 {
+        let error = values[8 * column + lane] - target[8 * column + lane]
+        measured[lane] -= Double(weight * error) * Double(error)
+      }
+    }
+    return measured
+  }
+
   private func judgeColumns(_ target: LaneBuffer<Float>) {
     for lane in 0..<8 { objectives[lane] = 0 }
     for column in 0..<shape.columnCount {

@@ -66,9 +66,12 @@ struct ResumeCommandTests {
       kill(running.process.processIdentifier, SIGKILL)
       if try CommandRunner.finish(running).wasKilled { killCount += 1 }
       let kept = keptBlocks("out.gguf")
+      // Killed while the journal was being removed: nothing is left to go on with.
+      let wasWhole = FileManager.default.fileExists(atPath: folder.path("out.gguf"))
       let resumed = try run("out.gguf", "--threads", "\(1 + (moment + 1) % 2)")
       #expect(resumed.status == 0, "\(resumed.error)")
-      #expect(try resumedBlocks(resumed) == kept)
+      let taken = try resumedBlocks(resumed)
+      #expect(wasWhole || taken == kept, "\(taken) of \(kept)")
       if kept > 0 { resumedCount += 1 }
       #expect(try bytes("out.gguf") == expected)
       #expect(try files() == ["model", "out.gguf", "text.txt", "whole.gguf"])

@@ -51,6 +51,34 @@ struct SchemeCommandTests {
     #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
   }
 
+  @Test("A folder of another tool: written, run, planned and converted")
+  func otherTools() throws {
+    let made = try quantize("--type", "int4-g32-asym", "--format", "gptq_v2", "--json")
+    #expect(made.status == 0, "\(made.error)")
+    let spoken = try CommandRunner.run([
+      "generate", folder.path("out"), "--prompt", "a", "--max-tokens", "3", "--quiet",
+    ])
+    #expect(spoken.status == 0, "\(spoken.error)")
+    let convert = ["convert", folder.path("out"), "-o", folder.path("awq"), "--format", "awq"]
+    let planned = try CommandRunner.run(convert + ["--dry-run"])
+    #expect(planned.status == 0, "\(planned.error)")
+    #expect(planned.output.components(separatedBy: "exact").count == 15)
+    #expect(!FileManager.default.fileExists(atPath: folder.path("awq")))
+    let rows = try JSONValue.parse(try CommandRunner.run(convert + ["--dry-run", "--json"]).output)
+    #expect(rows.array?.contains { $0["reason"]?.string == "exact" } ?? false)
+    #expect(try CommandRunner.run(convert).status == 0)
+    let verified = try CommandRunner.run([
+      "verify", folder.path("awq"), "--against", folder.path("out"),
+    ])
+    #expect(verified.status == 0, "\(verified.error)")
+    let refused = try CommandRunner.run([
+      "convert", folder.path("out"), "-o", folder.path("bnb"), "--format", "bitsandbytes",
+    ])
+    #expect(refused.status == 1)
+    #expect(refused.error.contains("cannot be stored there as it is"))
+    #expect(!FileManager.default.fileExists(atPath: folder.path("bnb")))
+  }
+
   @Test("HQQ is a method")
   func hqq() throws {
     let outcome = try quantize("--type", "int4-g64-min", "--method", "hqq", "--json")

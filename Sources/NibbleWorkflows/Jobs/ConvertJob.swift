@@ -141,7 +141,7 @@ public struct ConvertJob: Sendable {
     guard task.type.isQuantized, task.type == task.sourceType else { return task }
     if format == .gguf, task.type.ggmlType != nil { return task }
     task.folderFormat = folderFormat
-    if task.isCopy, case .scheme = task.type { return task }
+    if format != .gguf, task.isCopy, case .scheme = task.type { return task }
     func obstacle(_ scheme: Scheme) -> String? {
       guard format == .gguf else { return task.obstacle(to: scheme) }
       return GGMLType(scheme: scheme) == nil ? "no type of GGUF stores \(scheme)" : nil

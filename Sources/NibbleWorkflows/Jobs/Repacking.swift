@@ -8,10 +8,13 @@ struct Repacking: Sendable {
   /// How far values are from what they were; nil when they are the same.
   var loss: ConversionLoss?
 
+  /// More than this, relative to a row's largest value, is no rounding of scales and minima any more.
+  private static let largestLoss: Float = 0.005
+
   /// "exact", or how near.
   var description: String {
     guard let loss else { return "exact" }
-    return "near: values differ by at most \(shortText(loss.relative)) of their row's largest"
+    return "near: values differ by at most \(Self.shortText(loss.relative)) of their row's largest"
   }
 
   /// Finds a scheme that `obstacle` has nothing against and that holds the tensor's values: exactly, else as near as those of
@@ -32,6 +35,8 @@ struct Repacking: Sendable {
       }
       switch tensor.converted(to: scheme) {
       case .exact: return Repacking(scheme: scheme)
+      case .near(_, let loss) where loss.relative > largestLoss:
+        reason = "values would differ by \(shortText(loss.relative)) of their row's largest"
       case .near(_, let loss):
         if loss.absolute < nearest?.loss?.absolute ?? .infinity {
           nearest = Repacking(scheme: scheme, loss: loss)
@@ -72,7 +77,7 @@ struct Repacking: Sendable {
     return nil
   }
 
-  private func shortText(_ value: Float) -> String {
+  private static func shortText(_ value: Float) -> String {
     guard value > 0, value.isFinite else { return "\(value)" }
     var exponent = 0
     var mantissa = Double(value)

@@ -34,6 +34,14 @@ public struct AWQFormat: FolderFormat {
 
   public func layout(for scheme: Scheme) -> any ArrayLayout { AWQLayout() }
 
+  public func obstacle(to scheme: Scheme, rowCount: Int, columnCount: Int) -> String? {
+    if case .int(let bits) = scheme.element, scheme.offset == .none {
+      return
+        "folders of AWQ tell of zero points in all matrices: int\(bits) symmetric would read back as asymmetric"
+    }
+    return layout(for: scheme).obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
+  }
+
   public func arrayName(_ part: String, of tensor: String) -> String {
     PackedPlans.arrayName(part, of: tensor)
   }

@@ -25,7 +25,7 @@ import Testing
   @Test(
     "The JSON of nested scales has one length, whatever their mean",
     arguments: [
-      0, -0.0, 1, 0.1, 1.0e-10, -1.401298464324817e-45, 3.4028235e38, -0.00010013580322265625,
+      0, -0.0, 1, 0.1, 1.0e-10, -Float.leastNonzeroMagnitude, 3.4028235e38, -0.00010013580322265625,
       1.2345678e-38,
     ] as [Float])
   func lengthOfState(mean: Float) throws {
@@ -93,7 +93,7 @@ import Testing
     }
     // 1/127 - 1/128 of the floats have no number that is divided to them.
     #expect((1...60).contains(refusedCount))
-    for scale: Float in [0, 1 / 127, -0.5 / 127, 3e-40, .infinity] {
+    for scale: Float in [0, 1 / 127, -0.5 / 127, Float(bitPattern: 214_087), .infinity] {
       let number = try #require(try stored(scale))
       #expect(number / 127 == scale)
     }

@@ -46,9 +46,7 @@ public struct AWQLayout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     let length = Self.groupLength(scheme, columnCount: columnCount)
     let groupCount = columnCount / length
     let scaleType = GroupedIntegers.type(of: scheme.scale)

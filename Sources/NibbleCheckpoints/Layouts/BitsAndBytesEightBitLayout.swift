@@ -31,9 +31,7 @@ public struct BitsAndBytesEightBitLayout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     return [
       SchemePart(name: "weight", type: .int8, shape: [rowCount, columnCount], isPerRow: true),
       SchemePart(name: "SCB", type: .float32, shape: [rowCount], isPerRow: true),

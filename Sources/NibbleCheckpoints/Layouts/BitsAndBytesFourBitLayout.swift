@@ -52,9 +52,7 @@ public struct BitsAndBytesFourBitLayout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     let isNested = scheme.scale == .doubleQuantized
     let state = state(scheme, rowCount: rowCount, columnCount: columnCount, mean: 0)
     let blockCount = rowCount * columnCount / state.blockLength

@@ -71,9 +71,7 @@ public struct CompressedTensorsLayout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     guard let bits = Self.bits(scheme), let scaleType = scheme.scale.plainNumberType else {
       throw QuantizationError(.unsupported, "\(scheme) is no scheme of integers")
     }

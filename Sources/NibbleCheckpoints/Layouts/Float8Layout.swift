@@ -55,9 +55,7 @@ public struct Float8Layout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     guard let type = scheme.scale.plainNumberType else {
       throw QuantizationError(.unsupported, "\(scheme) has no plain scales")
     }

@@ -31,9 +31,7 @@ public struct GPTQLayout: ArrayLayout {
   public func parts(
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart] {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
     let bits = scheme.element.bitCount
     let groupCount = scheme.granularity.groupsPerRow(columnCount: columnCount) ?? 1
     func part(_ name: String, _ type: DType, _ shape: [Int]) -> SchemePart {

@@ -92,9 +92,7 @@ public struct MLXLayout: ArrayLayout {
   private func check(
     _ scheme: Scheme, _ rowCount: Int, _ columnCount: Int
   ) throws(QuantizationError) {
-    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
-      throw QuantizationError(.unsupported, obstacle)
-    }
+    try requireStorable(scheme, rowCount: rowCount, columnCount: columnCount)
   }
 
   /// The type of a scale or bias of mode "affine".

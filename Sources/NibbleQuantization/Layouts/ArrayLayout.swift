@@ -11,3 +11,14 @@ public protocol ArrayLayout: WeightLayout {
     _ scheme: Scheme, rowCount: Int, columnCount: Int
   ) throws(QuantizationError) -> [SchemePart]
 }
+
+extension ArrayLayout {
+  /// - Throws: ``QuantizationError`` with the obstacle to storing such matrices, where there is one.
+  public func requireStorable(
+    _ scheme: Scheme, rowCount: Int, columnCount: Int
+  ) throws(QuantizationError) {
+    if let obstacle = obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount) {
+      throw QuantizationError(.unsupported, obstacle)
+    }
+  }
+}

@@ -1,4 +1,4 @@
-public import NibbleCheckpoints
+internal import NibbleCheckpoints
 internal import NibbleTensors
 
 /// The formats that a model is written in.

@@ -34,12 +34,13 @@ import Testing
     ].map { name in
       let folder = try TemporaryFolder()
       try FileManager.default.copyItem(
-        atPath: fixture(name + "/model.safetensors"), toPath: folder.path("a.safetensors"))
-      let other = fixture(name + "/quant_config.json")
+        atPath: Fixtures.path(name + "/model.safetensors"), toPath: folder.path("a.safetensors"))
+      let other = Fixtures.path(name + "/quant_config.json")
       return Folder(
         records: try Checkpoint.open(folder.path("a.safetensors")).tensors,
         config: try fileBytes(
-          FileManager.default.fileExists(atPath: other) ? other : fixture(name + "/config.json")))
+          FileManager.default.fileExists(atPath: other)
+            ? other : Fixtures.path(name + "/config.json")))
     }
   }
 

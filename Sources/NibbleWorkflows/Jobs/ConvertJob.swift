@@ -35,9 +35,10 @@ public struct ConvertJob: Sendable {
 
   /// Writes the model and verifies it. Nothing stands under `output` before it is whole.
   ///
-  /// - Throws: `CheckpointError` or `ModelError` for the files, ``JobCancelled``.
+  /// - Throws: `CheckpointError` or `ModelError` for the files, ``RecipeError`` for the request, ``JobCancelled``.
   public func run(_ environment: JobEnvironment = JobEnvironment()) throws -> TransferReport {
     let start = ContinuousClock.now
+    try format.requireOutput(output)
     let isSingleFile = format == .gguf || output.hasSuffix(".safetensors")
     if isSingleFile {
       try requireWritableFile(
@@ -45,7 +46,6 @@ public struct ConvertJob: Sendable {
         replacing: replacesOutput)
     }
     let model = try ModelSource.open(source)
-    if format == .gguf, model.naming != .gguf { _ = try model.requireConfig() }
     let tasks = try tasks(model, environment)
     var notes = model.notes + notes(tasks)
     if isSingleFile, format != .gguf {
@@ -86,6 +86,7 @@ public struct ConvertJob: Sendable {
   func tasks(
     _ model: ModelSource, _ environment: JobEnvironment = JobEnvironment()
   ) throws -> [TensorTask] {
+    if format == .gguf, model.naming != .gguf { _ = try model.requireConfig() }
     let naming: TensorNaming = format == .gguf ? .gguf : .huggingFace
     let mapped = model.mapped(to: naming)
     let tasks =

@@ -18,6 +18,16 @@ public enum OutputFormat: String, CaseIterable, Sendable {
   case compressedTensors = "compressed-tensors"
   case mlx
 
+  /// Refuses a single file for formats whose configuration tells what the arrays mean.
+  func requireOutput(_ path: String) throws(RecipeError) {
+    guard path.hasSuffix(".safetensors"), folderFormat(originalType: .float32) != nil else {
+      return
+    }
+    throw RecipeError(
+      "\(rawValue) is a folder, whose configuration tells what its arrays mean; \(path) would be a file without one"
+    )
+  }
+
   /// How quantized matrices are arranged in a folder; nil for GGUF and Nibble's own.
   ///
   /// - Parameter originalType: the type of the model's weights, where the format tells it.

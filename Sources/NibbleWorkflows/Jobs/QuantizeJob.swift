@@ -47,6 +47,7 @@ public struct QuantizeJob: Sendable {
 
   private func quantize(_ environment: JobEnvironment) throws -> TransferReport {
     let start = ContinuousClock.now
+    try chosenFormat.requireOutput(output)
     let isSingleFile = chosenFormat == .gguf || output.hasSuffix(".safetensors")
     if isSingleFile {
       try requireWritableFile(

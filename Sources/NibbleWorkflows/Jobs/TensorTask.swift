@@ -112,6 +112,9 @@ struct TensorTask: Sendable {
 
   /// Why the output cannot store the tensor as `scheme`; nil when it can.
   func obstacle(to scheme: Scheme) -> String? {
+    if shape.count != 2, folderFormat != nil || scheme.hasColumnOrder {
+      return "a tensor of \(shape.count) dimensions is no matrix, as \(scheme) is stored there"
+    }
     if let folderFormat {
       return folderFormat.obstacle(to: scheme, rowCount: rowCount, columnCount: columnCount)
     }

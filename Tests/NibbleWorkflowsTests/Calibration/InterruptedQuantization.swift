@@ -11,6 +11,7 @@ struct InterruptedQuantization {
   var selection: TypeSelection
   var output: String
   var calibration: CalibratedQuantization
+  var format: OutputFormat?
 
   /// - Parameters:
   ///   - model: the tiny model.
@@ -72,6 +73,7 @@ struct InterruptedQuantization {
   func run(threads: Int = 2, _ environment: JobEnvironment? = nil) throws -> TransferReport {
     var job = QuantizeJob(source: source, output: output, selection: selection)
     job.calibration = calibration
+    job.format = format
     job.replacesAnyFile = true
     return try job.run(environment ?? JobEnvironment(threadCount: threads))
   }

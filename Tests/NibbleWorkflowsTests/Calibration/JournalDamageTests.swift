@@ -58,6 +58,35 @@ struct JournalDamageTests {
     }
   }
 
+  @Test(
+    "The same types arranged otherwise are others: arrays of one version of GPTQ are not taken for the other"
+  )
+  func otherArrangement() throws {
+    var job = try InterruptedQuantization("llama-grouped", "int4-g32-sym", output: "out")
+    var model = TinyModel()
+    model.hiddenCount = 64
+    model.feedForwardCount = 128
+    job.source = job.folder.path("model")
+    try model.write(to: job.source)
+    job.format = .gptqV2
+    _ = try job.run()
+    let expected = try job.outputFiles()
+    job.removeOutput()
+    job.format = .gptq
+    #expect(try job.runUntil(blocks: 1) != nil)
+    job.format = .gptqV2
+    let report = try job.run()
+    #expect(
+      report.notes.contains("the work of an interrupted run was discarded: it had another types"))
+    #expect(report.calibration?.resumedBlockCount == 0)
+    #expect(try job.outputFiles() == expected)
+    // Within one arrangement a run goes on.
+    job.removeOutput()
+    #expect(try job.runUntil(blocks: 1) != nil)
+    #expect(try job.run().calibration?.resumedBlockCount == 1)
+    #expect(try job.outputFiles() == expected)
+  }
+
   @Test("Without resuming, the journal is discarded and nothing is said")
   func startingAgain() throws {
     var job = try InterruptedQuantization("llama-grouped", "q4_0", output: "out.gguf")

@@ -148,6 +148,22 @@ struct FolderFormatJobTests {
     _ = try LanguageModel(path: folder.path("plain"))
   }
 
+  @Test("A single file has no configuration to tell what its arrays mean")
+  func singleFile() throws {
+    try quantize("int4-g32-sym", .gptq, "gptq")
+    #expect(throws: RecipeError.self) {
+      try convert("gptq", "one.safetensors", .compressedTensors)
+    }
+    var job = QuantizeJob(
+      source: folder.path("model"), output: folder.path("one.safetensors"),
+      selection: TypeSelection(scheme: try #require(Scheme(name: "int4-g32-sym"))))
+    job.format = .gptq
+    #expect(throws: RecipeError.self) { try job.run() }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("one.safetensors")))
+    try convert("gptq", "own.safetensors", .nibble)
+    #expect(try values("own.safetensors") == values("gptq"))
+  }
+
   @Test("One and three threads write the same bytes")
   func threads() throws {
     try quantize("int4-g32-asym", .awq, "awq")

@@ -76,6 +76,7 @@ struct JournalPlan {
   private static func identity(of task: TensorTask) -> String {
     "\(task.name) \(task.shape) \(task.sourceType.name) \(task.type.name) \(task.isCalibrated)"
       + (task.factors.map { " \($0.hash.value)" } ?? "")
+      + (task.folderFormat.map { " \($0)" } ?? "")
   }
 
   private static func hash(_ text: String) -> String {

@@ -24,7 +24,7 @@ def layers(shape):
     hidden, _, heads, kv, inner = shape
     head = hidden // heads
     return [("self_attn.q_proj", hidden, hidden, True), ("self_attn.k_proj", kv * head, hidden, False),
-            ("self_attn.v_proj", kv * head, hidden, True), ("self_attn.o_proj", hidden, hidden, True),
+            ("self_attn.v_proj", kv * head, hidden, False), ("self_attn.o_proj", hidden, hidden, True),
             ("mlp.gate_proj", inner, hidden, True), ("mlp.up_proj", inner, hidden, False),
             ("mlp.down_proj", hidden, inner, True)]
 

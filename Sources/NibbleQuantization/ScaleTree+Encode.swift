@@ -2,10 +2,11 @@ internal import CNibbleKernels
 internal import NibbleTensors
 
 extension ScaleTree {
-  /// Encodes scales that a ``Grid`` has rounded already, so that nothing is lost; double quantization rounds here.
+  /// Encodes scales: halves are rounded to the nearest, double quantization rounds here, and the others must be numbers of the
+  /// format already, as a ``Grid`` gives them.
   ///
   /// - Precondition: `format` has no parent scales of its own.
-  init(_ values: [Float], as format: ScaleFormat, tensorScale: Float) {
+  package init(_ values: [Float], as format: ScaleFormat, tensorScale: Float) {
     switch format {
     case .float32: self = .float32(values)
     case .float16: self = .float16(Self.encode(.f16, values))

@@ -100,6 +100,9 @@ extension ExplainCommand {
     let list = shown.map { String(format: "%g", $0) }.joined(separator: " ")
     let end = levels.count > 16 ? " … " + String(format: "%g", levels[levels.count - 1]) : ""
     print("levels: \(list)\(end)\n\n\(Self.text(sum))")
+    if scheme.hasColumnOrder {
+      print("\nThe matrix also stores the order of its columns, 32 bits each.")
+    }
     print("\nWhich bytes hold what is up to the file format.")
   }
 

@@ -14,7 +14,7 @@ struct QuantizeCommand: ParsableCommand {
         q3_k, q4_k, q5_k for the medium mixes;
       or one scheme for all matrices but embeddings and output, written as safetensors that Nibble reads:
         int<2...8>-<tensor|row|column|g<n>>-<sym|asym|min>   int8-row-sym, int4-g128-asym; -min stores minima
-        nf4-g64 fp4-g64 (-dq: double quantization) mxfp4 nvfp4 e2m1-g32 kmeans<1...8>-<row|g<n>|tensor>
+        nf4-g64 fp4-g64 (-dq: double quantization) mxfp4 nvfp4 e2m1-g32 e4m3-row kmeans<1...8>-<row|g<n>|tensor>
         with -f32, -f16 or -bf16 for scales of another format than the usual one; -act at the end is --act-order group.
 
       RANGE is absmax, minmax, percentile=99.9 (any percentage), mse, kl or hqq.

@@ -5,23 +5,15 @@ import Testing
 
 @Suite("nibble quantize with text", .serialized)
 struct CalibratedCommandTests {
-  let folder: TemporaryFolder
+  let folder: CalibratedFolder
 
   init() throws {
-    folder = try TemporaryFolder()
-    var model = TinyModel()
-    model.blockCount = 1
-    try model.write(to: folder.path("model"))
-    let words = (0..<300).map { "word \($0 * 7919 % 1000) and the rest, " }.joined()
-    try Data(words.utf8).write(to: URL(filePath: folder.path("text.txt")))
+    folder = try CalibratedFolder()
+    try folder.write(TinyModel())
   }
 
   private func quantize(_ arguments: String...) throws -> CommandRunner.Outcome {
-    try CommandRunner.run(
-      [
-        "quantize", folder.path("model"), "-o", folder.path("out"), "--calibration",
-        folder.path("text.txt"), "--calibration-windows", "4", "--calibration-context", "64",
-      ] + arguments)
+    try folder.quantize(arguments)
   }
 
   @Test("Groups in the order of importance are written, verified, run and decoded")

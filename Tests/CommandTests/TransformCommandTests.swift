@@ -5,27 +5,19 @@ import Testing
 
 @Suite("nibble quantize with transforms", .serialized)
 struct TransformCommandTests {
-  let folder: TemporaryFolder
+  let folder: CalibratedFolder
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { folder = try CalibratedFolder() }
 
-  /// Writes a model of one block and a text that it can read.
   private func writeModel() throws {
     var model = TinyModel()
-    model.blockCount = 1
     model.hiddenCount = 64
     model.feedForwardCount = 256
-    try model.write(to: folder.path("model"))
-    let words = (0..<300).map { "word \($0 * 7919 % 1000) and the rest, " }.joined()
-    try Data(words.utf8).write(to: URL(filePath: folder.path("text.txt")))
+    try folder.write(model)
   }
 
   private func quantize(_ arguments: String...) throws -> CommandRunner.Outcome {
-    try CommandRunner.run(
-      [
-        "quantize", folder.path("model"), "-o", folder.path("out"), "--calibration",
-        folder.path("text.txt"), "--calibration-windows", "4", "--calibration-context", "64",
-      ] + arguments)
+    try folder.quantize(arguments)
   }
 
   @Test("One command scales, feeds errors back and writes a K mix that runs")

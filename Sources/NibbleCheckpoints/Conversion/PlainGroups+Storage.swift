@@ -57,32 +57,14 @@ extension ScaleTree {
       throw ConversionObstacle("one of the \(name) is too large")
     }
     switch format {
-    case .float32: self = .float32(values)
-    case .float16: self = .float16(Self.halves(.f16, values))
-    case .bfloat16: self = .bfloat16(Self.halves(.bf16, values))
+    case .float32, .float16, .bfloat16: break
     case .e8m0:
-      var codes: [UInt8] = []
-      codes.reserveCapacity(values.count)
-      for value in values {
-        guard value > 0, value.significand == 1 else {
-          throw ConversionObstacle("the scale \(value) is no power of two, as \(target) needs")
-        }
-        codes.append(UInt8(clamping: Int(value.exponent) + 127))
+      if let value = values.first(where: { !($0 > 0 && $0.significand == 1) }) {
+        throw ConversionObstacle("the scale \(value) is no power of two, as \(target) needs")
       }
-      self = .e8m0(codes)
     case .e4m3, .doubleQuantized, .integer:
       throw ConversionObstacle("the nested \(name) of \(target) are searched, not converted")
     }
-  }
-
-  private static func halves(_ type: GGMLType, _ values: [Float]) -> [UInt16] {
-    [UInt16](unsafeUninitializedCapacity: values.count) { bits, count in
-      let target = UnsafeMutableRawBufferPointer(
-        UnsafeMutableBufferPointer(rebasing: bits[..<values.count]))
-      values.withUnsafeBufferPointer {
-        BlockCodec.encode(type, $0, columnCount: max($0.count, 1), importance: nil, into: target)
-      }
-      count = values.count
-    }
+    self = ScaleTree(values, as: format, tensorScale: 1)
   }
 }

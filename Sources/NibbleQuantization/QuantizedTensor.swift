@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// A matrix as codes with encoded scales and offsets: what every method makes and every layout stores.
 ///
 /// Element (row, column) is `level(code) * scale + offset`; with a zero point, `(code - zero point) * scale`; with learned
@@ -62,6 +64,25 @@ public struct QuantizedTensor: Hashable, Sendable {
     self.offsets = offsets
     self.zeroPoints = zeroPoints
     self.columnOrder = columnOrder
+  }
+}
+
+extension QuantizedTensor {
+  /// Whether all parts are the same.
+  public static func == (left: Self, right: Self) -> Bool {
+    guard left.rowCount == right.rowCount, left.columnCount == right.columnCount,
+      left.scheme == right.scheme, left.scales == right.scales, left.offsets == right.offsets,
+      left.zeroPoints == right.zeroPoints, left.columnOrder == right.columnOrder
+    else { return false }
+    // An array's own comparison goes element by element.
+    return left.codes.withUnsafeBytes { left in
+      right.codes.withUnsafeBytes { right in
+        guard let a = left.baseAddress, let b = right.baseAddress else {
+          return left.count == right.count
+        }
+        return left.count == right.count && memcmp(a, b, left.count) == 0
+      }
+    }
   }
 }
 

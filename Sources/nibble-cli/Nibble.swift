@@ -12,5 +12,8 @@ struct NibbleCommand: AsyncParsableCommand {
       ChatCommand.self, TokenizeCommand.self, BenchCommand.self, ExplainCommand.self,
     ])
 
-  static func main() async { await runAndExit() }
+  static func main() async {
+    FreedMemory.keep()
+    await runAndExit()
+  }
 }

@@ -59,6 +59,11 @@ void nk_pack_bits(const uint8_t *codes, size_t count, int bits, uint8_t *bytes);
 /// Unpacks what nk_pack_bits packed.
 void nk_unpack_bits(const uint8_t *bytes, size_t count, int bits, uint8_t *codes);
 
+/// One field of each word: code = word >> shift & mask. The arrays do not overlap.
+void nk_take_fields(const uint32_t *words, size_t count, int shift, uint8_t mask, uint8_t *codes);
+/// Adds a field to each word, whose bits there are zeros.
+void nk_put_fields(const uint8_t *codes, size_t count, int shift, uint32_t *words);
+
 /// Through 16 bits and back: to nearest, ties to even; overflow becomes infinity.
 float nk_through_half(float value);
 float nk_through_bfloat(float value);

@@ -5,9 +5,11 @@ extension PlainGroups {
   ///
   /// Codes and zeros of a group are shifted by one number where the target needs it: the nearest to none that lets them fit.
   /// Minima that are no whole number of scales become the nearest zero points.
+  ///
+  /// - Returns: the groups, and what was added to the codes of each; nothing where all codes are what they were.
   func shifted(
     to target: Scheme, rowCount: Int, columnCount: Int
-  ) throws(ConversionObstacle) -> PlainGroups {
+  ) throws(ConversionObstacle) -> (groups: PlainGroups, shifts: [Int]) {
     let isSigned: Bool
     switch (element, target.element) {
     case (.int, .int(let bits)) where bits <= 8, (.uint, .int(let bits)) where bits <= 8:
@@ -18,7 +20,7 @@ extension PlainGroups {
       guard element == target.element, target.offset == .none else {
         throw ConversionObstacle("the levels of \(target) are others")
       }
-      return self
+      return (self, [])
     }
     if isSigned, target.offset != .none {
       throw ConversionObstacle("\(target) adds something to signed integers")
@@ -33,7 +35,7 @@ extension PlainGroups {
       result.offset = .minima(
         shifts.isEmpty ? minima : zip(minima, zip(scales, shifts)).map { $0 - $1.0 * Float($1.1) })
       result.move(shifts, rowCount, columnCount)
-      return result
+      return (result, shifts)
     case (.minima(let minima), _):
       var found: [Int] = []
       found.reserveCapacity(minima.count)
@@ -59,7 +61,7 @@ extension PlainGroups {
       result.offset = .zeros(moved)
     }
     result.move(shifts, rowCount, columnCount)
-    return result
+    return (result, shifts)
   }
 
   /// The zero nearest to a minimum.
@@ -83,33 +85,33 @@ extension PlainGroups {
     let largestCode = 1 << target.element.bitCount - 1
     let zerosFit = zeros?.allSatisfy(allowed.contains) ?? true
     if element.bitCount <= target.element.bitCount, zerosFit { return [] }
-    let count = scales.count
-    var lowest = [Int](repeating: Int.max, count: count)
-    var highest = [Int](repeating: Int.min, count: count)
-    let runs = GroupRuns(granularity, columnCount: columnCount)
-    codes.withUnsafeBufferPointer { codes in
-      for row in 0..<rowCount {
-        for run in 0..<runs.perRow {
-          let group = runs.group(row: row, run: run)
-          for column in runs.columns(run) {
-            let code = Int(codes[row * columnCount + column])
-            if code < lowest[group] { lowest[group] = code }
-            if code > highest[group] { highest[group] = code }
-          }
-        }
-      }
-    }
-    var shifts = [Int](repeating: 0, count: count)
-    for group in 0..<count where lowest[group] <= highest[group] {
+    var ranges = [CodeRange](repeating: CodeRange(), count: scales.count)
+    var shifts = [Int](repeating: 0, count: scales.count)
+    func settle(_ group: Int) throws(ConversionObstacle) {
+      let range = ranges[group]
+      guard range.lowest <= range.highest else { return }
       let zero = zeros?[group] ?? 0
-      let least = max(-lowest[group], allowed.lowerBound - zero)
-      let most = min(largestCode - highest[group], allowed.upperBound - zero)
+      let least = max(-Int(range.lowest), allowed.lowerBound - zero)
+      let most = min(largestCode - Int(range.highest), allowed.upperBound - zero)
       guard least <= most else {
         throw ConversionObstacle(
-          "group \(group) has levels from \(lowest[group] - zero) to \(highest[group] - zero), and "
-            + "\(target) does not")
+          "group \(group) has levels from \(Int(range.lowest) - zero) to "
+            + "\(Int(range.highest) - zero), and \(target) does not")
       }
       shifts[group] = min(max(0, least), most)
+    }
+    let runs = GroupRuns(granularity, columnCount: columnCount)
+    for row in 0..<rowCount {
+      for run in 0..<runs.perRow {
+        let group = runs.group(row: row, run: run)
+        let columns = runs.columns(run)
+        let first = row * columnCount
+        ranges[group].widen(codes, first + columns.lowerBound..<first + columns.upperBound)
+        if granularity.isRowLocal { try settle(group) }
+      }
+    }
+    if !granularity.isRowLocal {
+      for group in ranges.indices { try settle(group) }
     }
     return shifts.contains { $0 != 0 } ? shifts : []
   }
@@ -123,12 +125,27 @@ extension PlainGroups {
         for run in 0..<runs.perRow {
           let shift = shifts[runs.group(row: row, run: run)]
           guard shift != 0 else { continue }
-          for column in runs.columns(run) {
-            let place = row * columnCount + column
-            codes[place] = UInt8(truncatingIfNeeded: Int(codes[place]) + shift)
-          }
+          let added = UInt8(truncatingIfNeeded: shift)
+          for column in runs.columns(run) { codes[row * columnCount + column] &+= added }
         }
       }
+    }
+  }
+}
+
+/// The codes that a group has.
+private struct CodeRange {
+  var lowest = UInt8.max
+  var highest = UInt8.min
+
+  mutating func widen(_ codes: [UInt8], _ places: Range<Int>) {
+    codes.withUnsafeBufferPointer { codes in
+      var (low, high) = (lowest, highest)
+      for place in places {
+        low = min(low, codes[place])
+        high = max(high, codes[place])
+      }
+      (lowest, highest) = (low, high)
     }
   }
 }

@@ -170,45 +170,19 @@ public struct AWQLayout: ArrayLayout {
 
   /// The bytes of gemm's words `[columnCount, rowCount / 8]` for codes `[rowCount, columnCount]`; 8 divides the rows.
   private static func packed(_ codes: [UInt8], rowCount: Int, columnCount: Int) -> [UInt8] {
-    var words = [UInt32](repeating: 0, count: rowCount / 8 * columnCount)
-    words.withUnsafeMutableBufferPointer { words in
-      codes.withUnsafeBufferPointer { codes in
-        for block in 0..<rowCount / 8 {
-          let first = block * columnCount
-          for nibble in 0..<8 {
-            let row = (8 * block + outputOrder[nibble]) * columnCount
-            let shift = UInt32(4 * nibble)
-            for column in 0..<columnCount {
-              words[first + column] |= UInt32(codes[row + column] & 15) << shift
-            }
-          }
-        }
-      }
-    }
+    guard !codes.isEmpty else { return [] }
     return WordArrays.bytes(
-      WordArrays.transposed(words, rowCount: rowCount / 8, columnCount: columnCount))
+      WordArrays.transposed(
+        CodeWords.packedRows(codes, columnCount: columnCount, order: outputOrder),
+        rowCount: rowCount / 8, columnCount: columnCount))
   }
 
   /// Undoes ``packed(_:rowCount:columnCount:)``.
   static func unpacked(_ bytes: [UInt8], rowCount: Int, columnCount: Int) -> [UInt8] {
+    guard !bytes.isEmpty else { return [] }
     let words = WordArrays.transposed(
       WordArrays.numbers(bytes, as: UInt32.self), rowCount: columnCount, columnCount: rowCount / 8)
-    var codes = [UInt8](repeating: 0, count: rowCount * columnCount)
-    codes.withUnsafeMutableBufferPointer { codes in
-      words.withUnsafeBufferPointer { words in
-        for block in 0..<rowCount / 8 {
-          let first = block * columnCount
-          for nibble in 0..<8 {
-            let row = (8 * block + outputOrder[nibble]) * columnCount
-            let shift = UInt32(4 * nibble)
-            for column in 0..<columnCount {
-              codes[row + column] = UInt8(truncatingIfNeeded: words[first + column] >> shift) & 15
-            }
-          }
-        }
-      }
-    }
-    return codes
+    return CodeWords.unpackedRows(words, columnCount: columnCount, order: outputOrder)
   }
 
   /// Rows of `groupCount` numbers with zeros behind them, up to `room`.

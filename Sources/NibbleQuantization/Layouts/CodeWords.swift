@@ -30,7 +30,7 @@ public enum CodeWords {
   ) -> [UInt8] {
     precondition(codes.count == rowCount * columnCount)
     let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
-    let perWord = packing == .dense ? max(columnCount, 1) : 32 / bits
+    let perWord = packing == .dense || 32 % bits == 0 ? max(columnCount, 1) : 32 / bits
     var bytes = [UInt8](repeating: 0, count: rowCount * rowByteCount)
     bytes.withUnsafeMutableBufferPointer { bytes in
       codes.withUnsafeBufferPointer { codes in
@@ -57,7 +57,7 @@ public enum CodeWords {
   ) -> [UInt8] {
     let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
     precondition(bytes.count == rowCount * rowByteCount)
-    let perWord = packing == .dense ? max(columnCount, 1) : 32 / bits
+    let perWord = packing == .dense || 32 % bits == 0 ? max(columnCount, 1) : 32 / bits
     var codes = [UInt8](repeating: 0, count: rowCount * columnCount)
     codes.withUnsafeMutableBufferPointer { codes in
       bytes.withUnsafeBufferPointer { bytes in
@@ -94,5 +94,50 @@ public enum CodeWords {
     unpack(
       words.withUnsafeBytes { [UInt8]($0) }, rowCount: rowCount, columnCount: columnCount,
       bits: bits)
+  }
+
+  /// The codes `[rowCount, columnCount]` in words that hold one column of 8 rows each, 4 bits a code.
+  ///
+  /// - Parameters:
+  ///   - words: `[rowCount / 8, columnCount]`.
+  ///   - order: the row whose code stands in each field of a word, the lowest first.
+  /// - Precondition: the counts fit each other.
+  public static func unpackedRows(
+    _ words: [UInt32], columnCount: Int, order: [Int]
+  ) -> [UInt8] {
+    precondition(order.count == 8 && order.allSatisfy((0..<8).contains))
+    precondition(columnCount > 0 && words.count % columnCount == 0)
+    return [UInt8](unsafeUninitializedCapacity: 8 * words.count) { codes, count in
+      words.withUnsafeBufferPointer { words in
+        guard let source = words.baseAddress, let target = codes.baseAddress else { return }
+        for first in stride(from: 0, to: words.count, by: columnCount) {
+          for (field, row) in order.enumerated() {
+            nk_take_fields(
+              source + first, columnCount, Int32(4 * field), 15,
+              target + 8 * first + row * columnCount)
+          }
+        }
+      }
+      count = 8 * words.count
+    }
+  }
+
+  /// Undoes ``unpackedRows(_:columnCount:order:)``.
+  public static func packedRows(_ codes: [UInt8], columnCount: Int, order: [Int]) -> [UInt32] {
+    precondition(order.count == 8 && order.allSatisfy((0..<8).contains))
+    precondition(columnCount > 0 && codes.count % (8 * columnCount) == 0)
+    var words = [UInt32](repeating: 0, count: codes.count / 8)
+    words.withUnsafeMutableBufferPointer { words in
+      codes.withUnsafeBufferPointer { codes in
+        guard let source = codes.baseAddress, let target = words.baseAddress else { return }
+        for first in stride(from: 0, to: words.count, by: columnCount) {
+          for (field, row) in order.enumerated() {
+            nk_put_fields(
+              source + 8 * first + row * columnCount, columnCount, Int32(4 * field), target + first)
+          }
+        }
+      }
+    }
+    return words
   }
 }

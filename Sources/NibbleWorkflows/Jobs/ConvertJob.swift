@@ -120,13 +120,16 @@ public struct ConvertJob: Sendable {
     _ tasks: [TensorTask], _ model: ModelSource, _ environment: JobEnvironment
   ) throws -> [TensorTask] {
     let folderFormat = format.folderFormat(originalType: model.floatType)
+    let relatives = Dictionary(
+      Set(tasks.compactMap(\.sourceType.scheme)).map { ($0, $0.relatives) },
+      uniquingKeysWith: { first, _ in first })
     var results = tasks.map { Result<TensorTask, CheckpointError>.success($0) }
     let pool = WorkerPool(threadCount: environment.threadCount)
     results.withUnsafeMutableBufferPointer { results in
       pool.rows(tasks.count) { part in
         for index in part where !environment.cancellation.isCancelled {
           results[index] = Result { () throws(CheckpointError) in
-            try repacked(tasks[index], folderFormat)
+            try repacked(tasks[index], folderFormat, relatives)
           }
         }
       }
@@ -136,7 +139,7 @@ public struct ConvertJob: Sendable {
   }
 
   private func repacked(
-    _ task: TensorTask, _ folderFormat: (any FolderFormat)?
+    _ task: TensorTask, _ folderFormat: (any FolderFormat)?, _ relatives: [Scheme: [Scheme]]
   ) throws(CheckpointError) -> TensorTask {
     var task = task
     guard task.type.isQuantized, task.type == task.sourceType else { return task }
@@ -149,7 +152,9 @@ public struct ConvertJob: Sendable {
     }
     let found: Repacking
     do {
-      found = try Repacking.find(for: task, obstacle: obstacle)
+      found = try Repacking.find(
+        for: task, among: task.sourceType.scheme.flatMap { relatives[$0] } ?? [], obstacle: obstacle
+      )
     } catch {
       guard allowsRequantizing, let scheme = Repacking.substitute(for: task, obstacle: obstacle)
       else { throw error }

@@ -88,6 +88,16 @@ struct OutputVerification {
     _ scratch: Scratch
   ) throws(CheckpointError) -> ChunkResult {
     var result = ChunkResult(hasSameBytes: storedHash(chunk, task, record) == hash)
+    if task.isRepacked {
+      // Equal codes and scales need no floats.
+      let meant = try task.repackedTensor()
+      let written = try record.quantizedTensor()
+      result.hasSameBytes = result.hasSameBytes && written == meant.tensor
+      if meant.isExact {
+        result.isFinite = written.scales.values().allSatisfy(\.isFinite)
+        return result
+      }
+    }
     guard RowCodec.canDecode(task.type), RowCodec.canDecode(task.sourceType) else { return result }
     let written = scratch.otherValues(chunk.rows.count * task.columnCount)
     if case .scheme = task.type {

@@ -20,19 +20,40 @@ struct Repacking: Sendable {
   /// Finds a scheme that `obstacle` has nothing against and that holds the tensor's values: exactly, else as near as those of
   /// as many bits come.
   ///
+  /// - Parameter relatives: what to try, `Scheme.relatives` of the source's scheme.
   /// - Throws: `CheckpointError` that says why there is none.
   static func find(
-    for task: TensorTask, obstacle: (Scheme) -> String?
+    for task: TensorTask, among relatives: [Scheme], obstacle: (Scheme) -> String?
   ) throws(CheckpointError) -> Repacking {
     let tensor = try task.sourceTensor()
-    var nearest: Repacking?
     var reason: String?
-    for scheme in tensor.scheme.relatives {
-      if let nearest, scheme.element.bitCount > nearest.scheme.element.bitCount { break }
+    var candidates: [Scheme] = []
+    for scheme in relatives {
       if let found = obstacle(scheme) {
         reason = reason ?? found
-        continue
+      } else {
+        candidates.append(scheme)
       }
+    }
+    // More bits are taken only where as many as now do not come near.
+    var rest = candidates[...]
+    while let first = rest.first {
+      let equallyLong = rest.prefix { $0.element.bitCount == first.element.bitCount }
+      rest = rest.dropFirst(equallyLong.count)
+      if let exact = equallyLong.first(where: tensor.isExactly) { return Repacking(scheme: exact) }
+      if let nearest = nearest(tensor, equallyLong, &reason) { return nearest }
+    }
+    throw CheckpointError(
+      .unsupported,
+      "\(tensor.scheme) cannot be stored there as it is: \(reason ?? "the format has no such groups")",
+      tensor: task.name)
+  }
+
+  private static func nearest(
+    _ tensor: QuantizedTensor, _ schemes: ArraySlice<Scheme>, _ reason: inout String?
+  ) -> Repacking? {
+    var nearest: Repacking?
+    for scheme in schemes {
       switch tensor.converted(to: scheme) {
       case .exact: return Repacking(scheme: scheme)
       case .near(_, let loss) where loss.relative > largestLoss:
@@ -44,11 +65,7 @@ struct Repacking: Sendable {
       case .impossible(let found): reason = found
       }
     }
-    if let nearest { return nearest }
-    throw CheckpointError(
-      .unsupported,
-      "\(tensor.scheme) cannot be stored there as it is: \(reason ?? "the format has no such groups")",
-      tensor: task.name)
+    return nearest
   }
 
   /// The scheme of the fewest bits, no fewer than now, for a tensor that is quantized again.

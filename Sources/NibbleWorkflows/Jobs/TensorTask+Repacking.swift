@@ -24,18 +24,27 @@ extension TensorTask {
     }
   }
 
-  /// The output's arrays, made from the source's codes.
-  func repacked() throws(CheckpointError) -> [ArrayPiece] {
+  /// The source's codes and scales as the output's scheme has them; `isExact` where they stand for the same values.
+  ///
+  /// - Throws: `CheckpointError` where the scheme does not have their levels.
+  func repackedTensor() throws(CheckpointError) -> (tensor: QuantizedTensor, isExact: Bool) {
     let source = try sourceTensor()
-    guard let scheme = type.scheme else { return [] }
-    let found: QuantizedTensor
+    guard let scheme = type.scheme else {
+      throw CheckpointError(.unsupported, "\(type.name) has no codes", tensor: name)
+    }
     switch source.converted(to: scheme) {
-    case .exact(let tensor), .near(let tensor, _): found = tensor
+    case .exact(let tensor): return (tensor, true)
+    case .near(let tensor, _): return (tensor, false)
     case .impossible(let reason):
       throw CheckpointError(.unsupported, "cannot become \(scheme): \(reason)", tensor: name)
     }
+  }
+
+  /// The output's arrays, made from the source's codes.
+  func repacked() throws(CheckpointError) -> [ArrayPiece] {
+    let tensor = try repackedTensor().tensor
     do {
-      return try pieces(of: found, 0..<rowCount)
+      return try pieces(of: tensor, 0..<rowCount)
     } catch {
       throw CheckpointError(.unsupported, error.message, tensor: name)
     }

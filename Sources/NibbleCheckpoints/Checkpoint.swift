@@ -23,12 +23,14 @@ public struct Checkpoint: Sendable {
 
   /// Where companion files are; nil for GGUF.
   let folder: String?
+  /// The `__metadata__` of a single safetensors file; empty for others.
+  package let fileMetadata: [String: String]
   private let places: [String: Int]
 
   /// Gathers what a reader found; the names of `tensors` must be unique.
   package init(
     path: String, format: CheckpointFormat, tensors: [TensorRecord], metadata: Metadata,
-    notes: [String], folder: String?
+    notes: [String], folder: String?, fileMetadata: [String: String] = [:]
   ) {
     self.path = path
     self.format = format
@@ -36,6 +38,7 @@ public struct Checkpoint: Sendable {
     self.metadata = metadata
     self.notes = notes
     self.folder = folder
+    self.fileMetadata = fileMetadata
     places = Dictionary(
       tensors.indices.map { (tensors[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
   }

@@ -61,6 +61,9 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Do not reopen and compare the output.")
   var noVerify = false
 
+  @Flag(help: "Do not store in the output what it was made from, and how.")
+  var noProvenance = false
+
   @OptionGroup var display: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -69,6 +72,7 @@ struct ConvertCommand: ParsableCommand {
     job.floatType = type?.type
     job.replacesOutput = force
     job.isVerifying = !noVerify
+    job.recordsProvenance = !noProvenance
     job.allowsRequantizing = allowRequantize
     if dryRun {
       try threads.run(display) { try job.plan($0) }.show(display)

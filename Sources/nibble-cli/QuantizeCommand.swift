@@ -124,6 +124,9 @@ struct QuantizeCommand: ParsableCommand {
   @Flag(help: "Do not reopen and compare the output.")
   var noVerify = false
 
+  @Flag(help: "Do not store in the output what it was made from, and how.")
+  var noProvenance = false
+
   @OptionGroup var display: OutputOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -170,6 +173,7 @@ struct QuantizeCommand: ParsableCommand {
     job.allowsRequantizing = allowRequantize
     job.replacesAnyFile = force
     job.isVerifying = !noVerify
+    job.recordsProvenance = !noProvenance
     let farewell =
       job.calibration.map { $0.importance == nil } ?? false
       ? "stopped; the same command goes on after the last finished block" : nil

@@ -37,7 +37,7 @@ extension Checkpoint {
       let (tensors, notes) = try found.gather(self.tensors)
       return Checkpoint(
         path: path, format: format, tensors: tensors, metadata: metadata,
-        notes: self.notes + notes, folder: folder)
+        notes: self.notes + notes, folder: folder, fileMetadata: fileMetadata)
     } catch {
       throw error.inFile(path)
     }

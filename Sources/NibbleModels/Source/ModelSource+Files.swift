@@ -26,13 +26,14 @@ extension ModelSource {
     return ids.filter { (0..<count).contains($0) }
   }
 
-  /// All keys of a GGUF file with this model but those that tell how it was quantized.
+  /// All keys of a GGUF file with this model but those that tell how it was quantized and made.
   public func ggufMetadata() throws -> Metadata {
     if naming == .gguf {
       var metadata = checkpoint.metadata
       for key in metadata.keys where key.hasPrefix("split.") { metadata[key] = nil }
       metadata["general.file_type"] = nil
       metadata["general.quantization_version"] = nil
+      metadata.removeAnnotations()
       return metadata
     }
     let name = URL(fileURLWithPath: checkpoint.path).standardizedFileURL.lastPathComponent

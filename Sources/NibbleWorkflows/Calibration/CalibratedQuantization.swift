@@ -37,6 +37,8 @@ public struct CalibratedQuantization: Sendable {
 
   /// What to run through the model; nil takes the text that comes with Nibble.
   public var text: CalibrationText?
+  /// Where the text or the importance was read from, as the user wrote it; nil for what was never in a file.
+  public var path: String?
   public var windows = CalibrationWindows()
   public var method = Method.gptq
   public var effort = Effort.normal

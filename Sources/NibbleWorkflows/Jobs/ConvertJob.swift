@@ -26,6 +26,10 @@ public struct ConvertJob: Sendable {
   public var isVerifying = true
   /// The most bytes of one safetensors file.
   public var maximumShardByteCount = 5_000_000_000
+  /// Whether the output's files say how they were made.
+  public var recordsProvenance = true
+  /// What the files say, where that is settled.
+  package var statedProvenance: Provenance?
 
   public init(source: String, output: String, format: OutputFormat) {
     self.source = source
@@ -54,6 +58,10 @@ public struct ConvertJob: Sendable {
     let writing = ModelWriting(
       tasks: tasks, environment: environment, output: output, notes: notes, phase: "converting",
       isVerifying: isVerifying, start: start)
+    let annotations = try OutputOrigin(
+      path: source, model: model, recipe: .convert(recipe), calibration: nil, tasks: tasks,
+      stated: statedProvenance, isRecorded: recordsProvenance
+    ).annotations(environment)
     if format == .gguf {
       var keys = Metadata()
       keys["general.file_type"] = .uint32(fileType(tasks, model))
@@ -63,15 +71,19 @@ public struct ConvertJob: Sendable {
       return try writing.run { [output, keys] plans in
         var metadata = try model.ggufMetadata()
         for key in keys.keys { metadata[key] = keys[key] }
+        annotations.write(to: &metadata)
         return try GGUFWriter(path: output, metadata: metadata, plans: plans)
       }
     }
     let folderFormat = format.folderFormat(originalType: model.floatType)
     return try writing.run { [output, maximumShardByteCount, replacesOutput] plans in
       try SafetensorsWriter(
-        path: output, plans: plans, metadata: folderFormat?.fileMetadata ?? ["format": "pt"],
+        path: output, plans: plans,
+        metadata: annotations.fileMetadata(
+          folderFormat?.fileMetadata ?? ["format": "pt"], isSingleFile: isSingleFile),
         maximumShardByteCount: maximumShardByteCount,
-        companions: isSingleFile ? [:] : try model.folderFiles(for: plans, folderFormat),
+        companions: isSingleFile
+          ? [:] : annotations.files(try model.folderFiles(for: plans, folderFormat)),
         replacing: replacesOutput)
     }
   }

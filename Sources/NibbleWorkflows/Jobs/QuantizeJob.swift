@@ -28,6 +28,10 @@ public struct QuantizeJob: Sendable {
   public var replacesAnyFile = false
   /// Whether to reopen the output and compare it with the source.
   public var isVerifying = true
+  /// Whether the output's files say how they were made.
+  public var recordsProvenance = true
+  /// What the files say, where that is settled.
+  package var statedProvenance: Provenance?
 
   public init(source: String, output: String, selection: TypeSelection) {
     self.source = source
@@ -79,19 +83,27 @@ public struct QuantizeJob: Sendable {
           environment)
       }
     }
+    let annotations = try OutputOrigin(
+      path: source, model: model, recipe: .quantize(recipe), calibration: calibrationSource,
+      tasks: tasks, stated: statedProvenance, isRecorded: recordsProvenance
+    ).annotations(environment)
     if chosenFormat == .gguf {
       return try writing.run { [output, fileType] plans in
         var metadata = try model.ggufMetadata()
         metadata["general.quantization_version"] = .uint32(2)
         metadata["general.file_type"] = .uint32(fileType)
+        annotations.write(to: &metadata)
         return try GGUFWriter(path: output, metadata: metadata, plans: plans)
       }
     }
     let folderFormat = chosenFormat.folderFormat(originalType: model.floatType)
     return try writing.run { [output, replacesAnyFile] plans in
       try SafetensorsWriter(
-        path: output, plans: plans, metadata: folderFormat?.fileMetadata ?? ["format": "pt"],
-        companions: isSingleFile ? [:] : try model.folderFiles(for: plans, folderFormat),
+        path: output, plans: plans,
+        metadata: annotations.fileMetadata(
+          folderFormat?.fileMetadata ?? ["format": "pt"], isSingleFile: isSingleFile),
+        companions: isSingleFile
+          ? [:] : annotations.files(try model.folderFiles(for: plans, folderFormat)),
         replacing: replacesAnyFile)
     }
   }

@@ -110,6 +110,12 @@ public struct ContentHash: ~Copyable {
     }
   }
 
+  /// Adds a text's UTF-8 bytes.
+  mutating func update(_ text: String) {
+    var text = text
+    text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
+  }
+
   /// A SHA-256 in lower-case digits; nil when `text` is not 64 hexadecimal digits.
   static func normalized(_ text: some StringProtocol) -> String? {
     guard text.utf8.count == 64, text.utf8.allSatisfy({ isHexadecimal($0) }) else { return nil }

@@ -3,7 +3,7 @@ public import NibbleQuantization
 internal import _StringProcessing
 
 /// Which type each tensor of a file gets: a mix or a scheme, and the user's exceptions from it.
-public struct TypeSelection: Sendable {
+public struct TypeSelection: Sendable, Equatable {
   /// What a matrix gets that no exception speaks of.
   public enum Base: Hashable, Sendable {
     /// The types that llama-quantize gives it.

@@ -65,6 +65,7 @@ struct CalibrationArguments: ParsableArguments {
     } else {
       options.text = try calibration.map { try CalibrationText.read($0) }
     }
+    options.path = calibration
     options.windows.limit = calibrationWindows
     options.windows.tokenCount = calibrationContext
     options.windows.seed = seed

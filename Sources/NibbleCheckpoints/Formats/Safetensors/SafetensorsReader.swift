@@ -12,7 +12,7 @@ extension Checkpoint {
         tensors: try SchemeTensors.gather(
           content.tensors, schemes: try SchemeTensors.schemes(content.metadata)),
         metadata: Metadata(),
-        notes: notes, folder: splitPath(file).folder)
+        notes: notes, folder: splitPath(file).folder, fileMetadata: content.metadata)
     } catch {
       throw error.inFile(file)
     }

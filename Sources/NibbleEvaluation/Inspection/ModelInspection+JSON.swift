@@ -15,6 +15,8 @@ extension ModelInspection {
     object["roles"] = .array(roles.map { $0.json("role") })
     object["memory"] = .array(memory.map(\.json))
     if let cache { object["kv_cache"] = cache.json }
+    object["provenance"] = annotations.provenance ?? .null
+    object["verdict"] = annotations.verdict ?? .null
     object["notes"] = .array(notes.map { .string($0) })
     object["tensors"] = .array(tensors.map(\.json))
     return .object(object)

@@ -1,3 +1,4 @@
+public import NibbleCheckpoints
 public import NibbleModels
 
 /// What a checkpoint holds: its tensors, how many bits they take, what their values look like, and the memory they need.
@@ -24,6 +25,8 @@ public struct ModelInspection: Sendable {
   public var memory: [MemoryEstimate]
   /// The key-value cache; nil where the architecture is not known.
   public var cache: CacheEstimate?
+  /// What Nibble keeps in the files about how they were made and verified; empty where another program wrote them.
+  public var annotations: ModelAnnotations
   /// What the user should hear of, one line each.
   public var notes: [String]
 

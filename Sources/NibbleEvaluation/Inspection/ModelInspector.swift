@@ -71,6 +71,13 @@ public struct ModelInspector: Sendable {
     let matrixCount = tensors.filter { $0.shape.count > 1 }.reduce(0) { $0 + $1.parameterCount }
     let parameterCount = tensors.reduce(0) { $0 + $1.parameterCount }
     let config = model.config
+    var annotations = ModelAnnotations()
+    var notes = model.notes
+    do {
+      annotations = try model.checkpoint.annotations()
+    } catch {
+      notes.append("what the files say of how they were made cannot be read: \(error.message)")
+    }
     return ModelInspection(
       path: model.checkpoint.path, format: model.checkpoint.format.rawValue,
       architecture: model.architectureName, config: config, tensors: tensors,
@@ -85,7 +92,7 @@ public struct ModelInspector: Sendable {
       cache: config.map {
         CacheEstimate($0, contextCount: options.contextCount ?? $0.contextCount)
       },
-      notes: model.notes + tensors.compactMap(note))
+      annotations: annotations, notes: notes + tensors.compactMap(note))
   }
 
   /// Sizes by what `key` says, in the order of first appearance.

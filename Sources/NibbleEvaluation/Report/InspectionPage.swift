@@ -1,4 +1,5 @@
 internal import Foundation
+internal import NibbleCheckpoints
 internal import NibbleModels
 
 extension ReportPage {
@@ -8,7 +9,8 @@ extension ReportPage {
     self.init(
       title: "Inspection of \(inspection.path)",
       content: [
-        page.overview, page.sizes, page.memory, page.histograms, page.ranges, page.outliers,
+        page.overview, page.annotations, page.sizes, page.memory, page.histograms, page.ranges,
+        page.outliers,
         page.tensors,
       ].compactMap(\.self))
   }
@@ -37,6 +39,28 @@ private struct InspectionPage {
     }
     let notes = inspection.notes.map { ReportPage.paragraph("Note: \($0)") }
     return ReportPage.section("Overview", notes + [ReportPage.table(["property", "value"], rows)])
+  }
+
+  /// What the files say of how they were made and verified.
+  var annotations: Markup? {
+    let rows =
+      Self.rows("provenance", inspection.annotations.provenance)
+      + Self.rows("verdict", inspection.annotations.verdict)
+    guard !rows.isEmpty else { return nil }
+    return ReportPage.section(
+      "Made and verified", [ReportPage.table(["what the files say", "value"], rows)])
+  }
+
+  /// A row for each plain value, named by its path.
+  private static func rows(_ path: String, _ value: JSONValue?) -> [[String]] {
+    switch value {
+    case nil: return []
+    case .object(let object): return object.keys.flatMap { rows("\(path) · \($0)", object[$0]) }
+    case .array(let values):
+      return values.enumerated().flatMap { rows("\(path) · \($0 + 1)", $1) }
+    case .string(let text): return [[path, text]]
+    case let value?: return [[path, value.text()]]
+    }
   }
 
   var sizes: Markup {

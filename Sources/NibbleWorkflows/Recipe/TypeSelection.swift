@@ -94,6 +94,17 @@ extension TypeSelection {
   public func decide(
     _ tensors: [SelectableTensor], _ facts: MixFacts
   ) throws(RecipeError) -> [TypeDecision] {
+    zip(tensors, try wanted(tensors, facts)).map { tensor, wanted in
+      fitting(wanted, columnCount: tensor.shape.last ?? 1)
+    }
+  }
+
+  /// The type that every tensor would get if its rows filled any blocks.
+  ///
+  /// - Throws: as ``decide(_:_:)``.
+  func wanted(
+    _ tensors: [SelectableTensor], _ facts: MixFacts
+  ) throws(RecipeError) -> [TypeDecision] {
     let matrices = tensors.filter { reasonToKeep($0) == nil }
     let exceptions = try Exceptions(self, matrices)
     let valueIndices = valueIndices(of: matrices.map(\.name))
@@ -103,8 +114,7 @@ extension TypeSelection {
         return TypeDecision(
           type: tensor.keptType, reason: "\(reason), kept in \(tensor.keptType.name)")
       }
-      let wanted = wantedType(tensor, exceptions, rules, valueIndices)
-      return fitting(wanted, columnCount: tensor.shape.last ?? 1)
+      return wantedType(tensor, exceptions, rules, valueIndices)
     }
   }
 

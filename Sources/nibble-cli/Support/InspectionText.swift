@@ -27,7 +27,7 @@ extension ModelInspection {
             ? ", \(config.usedExpertCount) of \(config.expertCount) experts" : "")
           + (config.hasTiedEmbeddings ? ", head tied to the embeddings" : ""))
     }
-    return lines.joined(separator: "\n")
+    return (lines + annotations.lines).joined(separator: "\n")
   }
 
   private var roleTable: String {

@@ -3,7 +3,8 @@ internal import NibbleModels
 internal import NibbleTensors
 internal import Synchronization
 
-/// Compares a model with the one that it was made from, tensor by tensor.
+/// Compares a model with the one that it was made from: tensor by tensor, by what is quantized and what is not, and by what both
+/// predict on a short text.
 public struct VerifyJob: Sendable {
   /// The model to judge.
   public var model: String
@@ -11,6 +12,15 @@ public struct VerifyJob: Sendable {
   public var reference: String
   /// The relative error that no tensor may exceed; nil judges each by its type.
   public var maximumRelativeError: Double?
+  /// Whether a missing or broken provenance, and matrices that are stored otherwise than the recipe wanted, are failures.
+  public var isStrict = false
+  /// Tokens that are run through both models, at least 4, or 0 for none; nil runs ``LogitCheck/usualTokenCount`` where both models
+  /// can be run and their tensors hold.
+  public var logitTokenCount: Int?
+  /// The mean divergence that is not to be exceeded, in nats; nil takes half of ln(vocabulary).
+  public var maximumDivergence: Double?
+  /// Whether what is found is stored in the model's files.
+  public var recordsVerdict = false
 
   public init(model: String, reference: String) {
     self.model = model
@@ -19,18 +29,31 @@ public struct VerifyJob: Sendable {
 
   /// Decodes both models and compares them.
   ///
-  /// - Throws: `CheckpointError` or `ModelError` for the files, ``JobCancelled``.
+  /// - Throws: `CheckpointError` or `ModelError` for the files, ``RecipeError`` for the request, ``JobCancelled``.
   public func run(_ environment: JobEnvironment = JobEnvironment()) throws -> VerifyReport {
     let start = ContinuousClock.now
+    if let logitTokenCount, logitTokenCount != 0, logitTokenCount < 4 {
+      throw RecipeError("a comparison of logits needs at least 4 tokens")
+    }
     let judged = try ModelSource.open(model)
     let original = try ModelSource.open(reference)
-    let pairing = TensorPairing(judged.mapped(to: .gguf), original.mapped(to: .gguf))
-    let tensors = try compare(pairing.pairs, environment)
-    let failures =
-      pairing.failures
-      + tensors.compactMap { tensor in tensor.failure.map { "\(tensor.name): \($0)" } }
-    return VerifyReport(
-      tensors: tensors, failures: failures, seconds: (.now - start) / .seconds(1))
+    var report = VerifyReport(model: model, reference: reference)
+    readProvenance(of: judged, &report)
+    var pairing = TensorPairing(judged.mapped(to: .gguf), original.mapped(to: .gguf))
+    if report.provenance?.hasScaledChannels == true, original.config != nil {
+      pairing.scale(by: try ScalingEstimate(pairing.pairs).run(original), of: original)
+    }
+    report.failures += pairing.failures
+    report.tensors = try compare(pairing.pairs, environment)
+    report.failures += report.tensors.compactMap { tensor in
+      tensor.failure.map { "\(tensor.name): \($0)" }
+    }
+    try hash(judged, original, environment, &report)
+    audit(judged, original, &report)
+    try compareLogits(judged, original, environment, &report)
+    report.seconds = (.now - start) / .seconds(1)
+    if recordsVerdict { try ModelAnnotations.record(verdict: report.verdict, in: model) }
+    return report
   }
 
   private struct ChunkResult {
@@ -73,6 +96,7 @@ public struct VerifyJob: Sendable {
       return ComparedTensor(
         name: pair.judged.name, shape: pair.judged.shape, type: pair.judged.sourceType,
         referenceType: pair.reference.sourceType, relativeError: error,
+        isScaled: pair.reference.factors != nil,
         failure: faults[index] ?? excess(error, pair.judged.sourceType))
     }
   }
@@ -97,47 +121,5 @@ public struct VerifyJob: Sendable {
     let limit = maximumRelativeError ?? ErrorCeiling.relativeError(of: type)
     return error <= limit
       ? nil : "relative error \(error) is above \(limit), the most for \(type.name)"
-  }
-}
-
-/// The tensors that two models share, by their names in GGUF files, and what either lacks.
-struct TensorPairing {
-  struct Pair {
-    var judged: TensorTask
-    var reference: TensorTask
-  }
-
-  private(set) var pairs: [Pair] = []
-  private(set) var failures: [String] = []
-
-  init(_ judged: [MappedTensor], _ reference: [MappedTensor]) {
-    var rest = Dictionary(
-      reference.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for tensor in judged.sorted(by: { ggufOrder($0.name) < ggufOrder($1.name) }) {
-      guard let original = rest.removeValue(forKey: tensor.name) else {
-        failures.append("\(tensor.name) is not in the reference")
-        continue
-      }
-      guard tensor.shape == original.shape else {
-        failures.append(
-          "\(tensor.name) has shape \(tensor.shape), the reference's is \(original.shape)")
-        continue
-      }
-      guard RowCodec.canDecode(tensor.type), RowCodec.canDecode(original.type) else {
-        failures.append("\(tensor.name) cannot be decoded from \(tensor.type.name)")
-        continue
-      }
-      let pair = Pair(
-        judged: TensorTask(tensor, type: tensor.type, reason: nil),
-        reference: TensorTask(original, type: original.type, reason: nil))
-      guard pair.judged.columnCount == pair.reference.columnCount else {
-        failures.append("\(tensor.name) is a vector of \(tensor.type.name) blocks")
-        continue
-      }
-      pairs.append(pair)
-    }
-    for name in rest.keys.sorted(by: { ggufOrder($0) < ggufOrder($1) }) {
-      failures.append("\(name) is missing")
-    }
   }
 }

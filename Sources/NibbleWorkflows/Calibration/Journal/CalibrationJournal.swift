@@ -106,7 +106,7 @@ final class CalibrationJournal {
   }
 
   /// Where the journal of an output lies.
-  private static func path(for output: String) -> String {
+  static func path(for output: String) -> String {
     let url = URL(filePath: output).standardizedFileURL
     var name = url.lastPathComponent
     while name.utf8.count > 180 { name.removeLast() }

@@ -25,6 +25,7 @@ struct QuantizeCommand: ParsableCommand {
         nibble quantize model -o out.gguf --type q4_k_m --override 'ffn_down=q6_k' --keep 'blk\\.0\\.'
         nibble quantize model -o folder --type int4-g64-asym --range mse --embedding-type int8-row-sym
         nibble quantize model -o folder --type nf4-g64-dq
+        nibble quantize decoded-q4_0 -o out.gguf --type q4_0 --recover-grid
         nibble quantize model -o out.gguf --type q4_0 --calibration text.txt
         nibble quantize model -o out.gguf --type q4_k_m --transform awq --method gptq --calibration text.txt
         nibble quantize model -o folder --type int4-g128-asym --method awq --calibration text.txt
@@ -32,6 +33,10 @@ struct QuantizeCommand: ParsableCommand {
       With --calibration the codes are found while text runs through the model, so that each layer's outputs, not its \
       weights, stay near. TEXT is a UTF-8 file, JSON lines (.jsonl) of {"text": ...} or {"messages": [...]}, or a folder \
       of such files; or an importance matrix that nibble calibrate or llama.cpp wrote (.gguf, .dat).
+
+      With --recover-grid a matrix is looked at first: where codes, scales and offsets of its type decode to the very \
+      numbers that MODEL stores, in all of its groups, these are written and nothing is lost. The table says which \
+      matrices were recovered, and of the others how many groups are exact.
 
       While text runs through the model, finished blocks are kept in the folder .OUTPUT.journal beside the output until \
       that is whole. A run that was interrupted or killed goes on after the last of them when the same command is given \
@@ -109,6 +114,12 @@ struct QuantizeCommand: ParsableCommand {
       "Leave tensors as they are whose name matches; can be repeated.", valueName: "regex"))
   var keep: [String] = []
 
+  @Flag(
+    help:
+      "Find the codes again of weights that lie on their type's grid already, as after quantization-aware training or when another format was decoded; only the others are quantized."
+  )
+  var recoverGrid = false
+
   @Flag(help: "Allow quantizing what is quantized already.")
   var allowRequantize = false
 
@@ -137,6 +148,10 @@ struct QuantizeCommand: ParsableCommand {
     if calibration.calibration != nil, method == .rtn && !clip || method == .hqq, transforms.isEmpty
     {
       throw ValidationError("--method \(method.rawValue) takes no text: leave --calibration out")
+    }
+    if recoverGrid, !transforms.isEmpty {
+      throw ValidationError(
+        "--transform changes the weights, which then lie on no grid: leave --recover-grid out")
     }
     if clip, ![.auto, .rtn, .awq].contains(method) {
       throw ValidationError(
@@ -167,6 +182,7 @@ struct QuantizeCommand: ParsableCommand {
     var job = QuantizeJob(source: model, output: output, selection: selection)
     job.range = method == .hqq ? HalfQuadratic() : range?.estimator
     job.findsExactMeans = exactKmeans
+    job.recoversGrids = recoverGrid
     job.transforms = transforms
     if isCalibrated || !transforms.isEmpty { job.calibration = try calibrationOptions() }
     job.format = format

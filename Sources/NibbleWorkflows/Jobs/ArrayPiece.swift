@@ -20,11 +20,11 @@ extension [ArrayPiece] {
 
 extension TensorTask {
   /// The scheme of the output where its groups are rounded one by one: in Nibble's arrays, and in GGUF blocks when a
-  /// range estimator was asked for.
+  /// range estimator was asked for or the weights lie on the grid already.
   var groupedScheme: Scheme? {
     switch type {
     case .plain: nil
-    case .blocks(let type): method.range == nil ? nil : type.scheme
+    case .blocks(let type): method.range == nil && recovery == nil ? nil : type.scheme
     case .scheme(let scheme): scheme
     }
   }
@@ -40,9 +40,15 @@ extension TensorTask {
   func quantize(
     _ values: UnsafeMutableBufferPointer<Float>, _ rows: Range<Int>, as scheme: Scheme
   ) throws(CheckpointError) -> [ArrayPiece] {
+    let values = UnsafeBufferPointer(values)
     do {
+      if let recovery {
+        let found = try recovery.recover(
+          values, rowCount: rows.count, columnCount: columnCount, as: scheme)
+        return try pieces(of: found.tensor, rows)
+      }
       let tensor = try method.quantize(
-        UnsafeBufferPointer(values), rowCount: rows.count, columnCount: columnCount, as: scheme)
+        values, rowCount: rows.count, columnCount: columnCount, as: scheme)
       return try pieces(of: tensor, rows)
     } catch {
       throw CheckpointError(.invalidValue, error.message, tensor: name)

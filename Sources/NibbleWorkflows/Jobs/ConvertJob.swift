@@ -20,6 +20,10 @@ public struct ConvertJob: Sendable {
   package var scaling = ChannelScaling()
   /// Whether tensors that no scheme of the format holds are decoded and quantized again.
   public var allowsRequantizing = false
+  /// Whether float matrices are looked at for a grid, and those that lie on one are stored as codes, exactly.
+  public var recoversGrids = false
+  /// The grids to look for, the most wanted first; none stands for ``Scheme/usualGrids``.
+  public var grids: [Scheme] = []
   /// Whether whatever stands under `output` may be replaced.
   public var replacesOutput = false
   /// Whether to reopen the output and compare it with the source.
@@ -109,8 +113,26 @@ public struct ConvertJob: Sendable {
             .scaled(by: scaling, of: model, in: naming)
         }, model, environment)
       + model.generatedTensors(for: naming).map { TensorTask($0, type: .plain(.float32)) }
+    return try inOrder(recoversGrids ? recovered(tasks, mapped, model, environment) : tasks)
+  }
+
+  private func inOrder(_ tasks: [TensorTask]) -> [TensorTask] {
     guard format == .gguf else { return tasks }
     return tasks.sorted { ggufOrder($0.name) < ggufOrder($1.name) }
+  }
+
+  private func recovered(
+    _ tasks: [TensorTask], _ tensors: [MappedTensor], _ model: ModelSource,
+    _ environment: JobEnvironment
+  ) throws -> [TensorTask] {
+    guard format != .safetensors else {
+      throw RecipeError(
+        "a plain folder holds no codes: recover grids in another format, such as nibble or gguf")
+    }
+    let candidates = GridCandidates(
+      format: format, folderFormat: format.folderFormat(originalType: model.floatType),
+      schemes: grids.isEmpty ? Scheme.usualGrids : grids, environment: environment)
+    return try candidates.recovered(tasks, of: tensors)
   }
 
   private func type(_ tensor: MappedTensor, in model: ModelSource) -> StoredType {
@@ -193,9 +215,12 @@ public struct ConvertJob: Sendable {
   }
 
   private func notes(_ tasks: [TensorTask]) -> [String] {
+    let recoveredCount = tasks.filter { $0.recovery != nil }.count
+    let notes =
+      recoversGrids ? ["\(recoveredCount) matrices lie on a grid and are recovered exactly"] : []
     let decoded = tasks.filter { $0.reason?.hasPrefix("decoded") == true }
-    guard let first = decoded.first else { return [] }
-    return [
+    guard let first = decoded.first else { return notes }
+    return notes + [
       "\(decoded.count) tensors were quantized and are now decoded to \(first.type.name):"
         + " the file grows, the lost precision does not come back"
     ]
@@ -204,7 +229,7 @@ public struct ConvertJob: Sendable {
   /// The value of `general.file_type`: that of the float type, or the source's own.
   private func fileType(_ tasks: [TensorTask], _ model: ModelSource) -> UInt32 {
     if let value = model.checkpoint.metadata["general.file_type"]?.integer, floatType == nil,
-      let value = UInt32(exactly: value)
+      !tasks.contains(where: { $0.recovery != nil }), let value = UInt32(exactly: value)
     {
       return value
     }

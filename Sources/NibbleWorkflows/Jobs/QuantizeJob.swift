@@ -20,6 +20,9 @@ public struct QuantizeJob: Sendable {
   public var calibration: CalibratedQuantization?
   /// What is done to the model before it is quantized.
   public var transforms: [ModelTransform] = []
+  /// Whether weights that lie on their type's grid already get the codes that they were decoded from; only others are
+  /// quantized.
+  public var recoversGrids = false
   /// How to write it; nil takes GGUF for mixes of GGUF's types and safetensors for other schemes.
   public var format: OutputFormat?
   /// Whether tensors that are quantized already may be decoded and quantized again.
@@ -59,9 +62,18 @@ public struct QuantizeJob: Sendable {
         replacing: replacesAnyFile)
     }
     try requireTransforms()
+    if recoversGrids, !transforms.isEmpty {
+      throw RecipeError("transforms change the weights, which then lie on no grid: leave one out")
+    }
     let model = try ModelSource.open(source)
     var tasks = try tasks(model)
     try requireOriginals(tasks)
+    var gridNotes: [String] = []
+    if recoversGrids {
+      let found = try GridSurvey(environment: environment).marked(tasks)
+      tasks = found.tasks
+      gridNotes = [found.note]
+    }
     let folder = URL(filePath: output).deletingLastPathComponent().path
     let language = calibration != nil || !transforms.isEmpty ? try LanguageModel(model) : nil
     let transformed = try language.flatMap {
@@ -70,7 +82,7 @@ public struct QuantizeJob: Sendable {
     tasks = transformed?.tasks ?? tasks
     var writing = ModelWriting(
       tasks: tasks, environment: environment, output: output,
-      notes: model.notes + (usesBuiltInText ? [CalibrationText.builtInNote] : []),
+      notes: model.notes + gridNotes + (usesBuiltInText ? [CalibrationText.builtInNote] : []),
       phase: "quantizing", isVerifying: isVerifying, start: start)
     writing.scaling = transformed?.report
     for group in transformed?.report.groups ?? [] {

@@ -14,7 +14,7 @@ struct Repacking: Sendable {
   /// "exact", or how near.
   var description: String {
     guard let loss else { return "exact" }
-    return "near: values differ by at most \(Self.shortText(loss.relative)) of their row's largest"
+    return "near: values differ by at most \(shortText(loss.relative)) of their row's largest"
   }
 
   /// Finds a scheme that `obstacle` has nothing against and that holds the tensor's values: exactly, else as near as those of
@@ -94,14 +94,16 @@ struct Repacking: Sendable {
     return nil
   }
 
-  private static func shortText(_ value: Float) -> String {
-    guard value > 0, value.isFinite else { return "\(value)" }
-    var exponent = 0
-    var mantissa = Double(value)
-    while mantissa < 1 {
-      mantissa *= 10
-      exponent -= 1
-    }
-    return "\((mantissa * 10).rounded() / 10)e\(exponent)"
+}
+
+/// A magnitude with two digits: "3.1e-4".
+func shortText(_ value: Float) -> String {
+  guard value > 0, value.isFinite else { return "\(value)" }
+  var exponent = 0
+  var mantissa = Double(value)
+  while mantissa < 1 {
+    mantissa *= 10
+    exponent -= 1
   }
+  return "\((mantissa * 10).rounded() / 10)e\(exponent)"
 }

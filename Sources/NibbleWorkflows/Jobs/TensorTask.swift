@@ -25,6 +25,8 @@ struct TensorTask: Sendable {
   var reason: String?
   /// What finds codes and scales, where the type is a scheme.
   var method = RoundToNearest()
+  /// What finds the codes again of weights that lie on the type's grid already; nil for others.
+  var recovery: GridRecovery?
   /// Whether the codes are found while text runs through the model.
   var isCalibrated = false
   /// Whether the source's codes are kept and only arranged, or written as another scheme, anew.

@@ -43,8 +43,9 @@ struct NestedMinimumSearch {
           if let interval = search.interval(of: part, reach) { found.append(interval) }
         }
         guard !found.isEmpty else { return nil }
-        // The one that leaves the fewest scales.
-        if reference.map({ found.count < intervals[$0].count }) ?? true { reference = index }
+        // The one of the largest scale, to which encoders give the largest integer.
+        let low = found[0].low
+        if reference.map({ low > intervals[$0][0].low }) ?? true { reference = index }
       }
       intervals.append(found)
     }

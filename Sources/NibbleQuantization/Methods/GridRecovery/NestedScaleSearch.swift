@@ -23,19 +23,16 @@ struct NestedScaleSearch {
   mutating func scales(of parts: [DistinctValues]) -> (parent: Float, integers: [Int])? {
     var intervals: [[ScaleSearch.Interval]] = []
     var reference: Int?
-    var greatest: Float = 0
     for (index, part) in parts.enumerated() {
-      guard let largest = part.largest else {
+      guard part.largest != nil else {
         intervals.append([])
         continue
       }
       let found = search.intervals(of: part)
-      guard !found.isEmpty else { return nil }
+      guard let low = found.first?.low else { return nil }
+      // The one of the largest scale, to which encoders give the largest integer.
+      if reference.map({ low > intervals[$0][0].low }) ?? true { reference = index }
       intervals.append(found)
-      if abs(part.values[largest]) > greatest {
-        greatest = abs(part.values[largest])
-        reference = index
-      }
     }
     guard let reference else { return (0, [Int](repeating: 0, count: parts.count)) }
     for interval in intervals[reference] {

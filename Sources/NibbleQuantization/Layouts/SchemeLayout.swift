@@ -68,7 +68,7 @@ public struct SchemeLayout: ArrayLayout {
     let count = tensor.rowCount * rowByteCount
     return [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
       tensor.codes.withUnsafeBufferPointer { codes in
-        if let source = codes.baseAddress, let target = bytes.baseAddress {
+        if columnCount > 0, let source = codes.baseAddress, let target = bytes.baseAddress {
           for row in 0..<tensor.rowCount {
             nk_pack_bits(
               source + row * columnCount, columnCount, Int32(bits), target + row * rowByteCount)
@@ -85,7 +85,7 @@ public struct SchemeLayout: ArrayLayout {
     let rowByteCount = (columnCount * bits + 7) / 8
     return [UInt8](unsafeUninitializedCapacity: rowCount * columnCount) { codes, initialized in
       bytes.withUnsafeBufferPointer { bytes in
-        if let source = bytes.baseAddress, let target = codes.baseAddress {
+        if columnCount > 0, let source = bytes.baseAddress, let target = codes.baseAddress {
           for row in 0..<rowCount {
             nk_unpack_bits(
               source + row * rowByteCount, columnCount, Int32(bits), target + row * columnCount)

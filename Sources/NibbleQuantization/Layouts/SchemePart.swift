@@ -31,8 +31,10 @@ extension Scheme {
   ///
   /// - Throws: ``QuantizationError`` when the rows are no whole number of blocks, or there are more than 2^48 elements.
   public func parts(rowCount: Int, columnCount: Int) throws(QuantizationError) -> [SchemePart] {
-    guard rowCount.multipliedReportingOverflow(by: columnCount).partialValue <= 1 << 48,
-      rowCount.multipliedReportingOverflow(by: columnCount).overflow == false
+    // Rows or columns alone count too: the other may be zero.
+    let largest = 1 << 48
+    let (elementCount, overflow) = rowCount.multipliedReportingOverflow(by: columnCount)
+    guard !overflow, elementCount <= largest, rowCount <= largest, columnCount <= largest
     else {
       throw QuantizationError(.shape, "\(rowCount) x \(columnCount) elements are too many")
     }

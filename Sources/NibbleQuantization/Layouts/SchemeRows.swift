@@ -73,6 +73,8 @@ public struct SchemeRows: Sendable {
   ///   - values: receives `[rows.count, columnCount]`.
   public func decode(_ rows: Range<Int>, into values: UnsafeMutablePointer<Float>) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= rowCount)
+    // Files may announce any number of rows without columns.
+    guard columnCount > 0 else { return }
     let perGroup = scheme.scalesPerGroup
     let groupCount = groupsPerRow ?? (scheme.granularity == .column ? columnCount : 1)
     let length = groupLength

@@ -45,7 +45,9 @@ struct GridSurvey {
   func findings(_ tasks: [TensorTask]) throws -> [Finding] {
     let chunks = tasks.enumerated().flatMap { index, task in
       let isRowLocal = task.type.scheme?.isRowLocal ?? false
-      let step = isRowLocal ? max(1, (1 << 16) / max(task.columnCount, 1)) : max(task.rowCount, 1)
+      let step =
+        isRowLocal && task.columnCount > 0
+        ? max(1, (1 << 16) / task.columnCount) : max(task.rowCount, 1)
       return stride(from: 0, to: task.rowCount, by: step).map { first in
         RowChunk(task: index, rows: first..<min(first + step, task.rowCount))
       }

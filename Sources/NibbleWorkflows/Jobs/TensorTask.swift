@@ -172,8 +172,8 @@ struct RowChunk: Sendable {
   static func cut(_ tasks: [TensorTask]) -> [RowChunk] {
     tasks.enumerated().flatMap { index, task in
       let step =
-        task.isRowLocal
-        ? max(1, elementCount / max(task.columnCount, 1)) : max(task.rowCount, 1)
+        task.isRowLocal && task.columnCount > 0
+        ? max(1, elementCount / task.columnCount) : max(task.rowCount, 1)
       return stride(from: 0, to: task.rowCount, by: step).map { first in
         RowChunk(task: index, rows: first..<min(first + step, task.rowCount))
       }

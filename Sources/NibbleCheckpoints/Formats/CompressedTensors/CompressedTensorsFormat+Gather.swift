@@ -16,7 +16,9 @@ extension CompressedTensorsFormat {
           + "\(group.format)", tensor: matrix)
     }
     let shapeRecord = try arrays.require(module + ".weight_shape", of: matrix)
+    // Without elements, a dimension may be any number.
     guard packed.type == .plain(.int32), packed.shape.count == 2,
+      packed.shape.allSatisfy({ $0 > 0 }),
       shapeRecord.type == .plain(.int64), shapeRecord.bytes.count == 16
     else {
       throw CheckpointError(

@@ -31,8 +31,15 @@ struct StoredNumbers: Sendable {
     // One more at both ends: places are those of the nearest numbers.
     let (start, end) = (first - 1, last + 1)
     var step = 1
+    var short: [Float] = []
     if end - start > 2 * limit {
       step = (end - start) / limit
+      // Numbers of fewer bits are likelier to be what was stored, and their multiples are exact.
+      if format == .float32 {
+        for shorter in [ScaleFormat.float16, .bfloat16] {
+          short += StoredNumbers(shorter, limit: limit).within(low, high, near: wanted)
+        }
+      }
       if let middle = place(wanted), let nearest = number(middle), Double(nearest) >= low,
         Double(nearest) <= high
       {
@@ -46,7 +53,7 @@ struct StoredNumbers: Sendable {
       }
       place += step
     }
-    return numbers.sorted { abs(Double($0) - wanted) < abs(Double($1) - wanted) }
+    return short + numbers.sorted { abs(Double($0) - wanted) < abs(Double($1) - wanted) }
   }
 
   /// The place of the nearest number in the order of all; zero is at 0. Nil where that is no finite number.

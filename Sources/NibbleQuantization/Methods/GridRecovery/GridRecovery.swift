@@ -4,7 +4,7 @@ public import NibbleTensors
 /// or that another format was decoded to.
 ///
 /// Such weights were rounded once more, to the checkpoint's numbers. A group is recovered when codes, scale and offset in
-/// the scheme's formats decode to values that round to the very same numbers (which of two zeros does not count). What the
+/// the scheme's formats decode to values that round to the very same numbers. Zeros keep their sign where the scheme has both. What the
 /// scheme's own encoder finds is taken where that is so; else a search tries each level for the largest value. Scales that
 /// are stored relative to others in 8 bits (double quantization, nvfp4) and learned levels have the encoder alone.
 public struct GridRecovery: Sendable {
@@ -48,7 +48,8 @@ public struct GridRecovery: Sendable {
       }
     }
     let report = grid.report(weights, faulty)
-    return (faulty.isEmpty ? plain : try grid.tensor(weights), report)
+    let hasOtherZeros = grid.signZeros(weights)
+    return (faulty.isEmpty && !hasOtherZeros ? plain : try grid.tensor(weights), report)
   }
 }
 

@@ -42,10 +42,6 @@ struct LevelSet: Sendable {
     return low
   }
 
-  /// The index of a level that is zero, the one of this sign where there are two; nil where none is.
-  func zero(isNegative: Bool) -> Int? {
-    guard let first = levels.firstIndex(of: 0) else { return nil }
-    let next = first + 1
-    return !isNegative && next < levels.count && levels[next] == 0 ? next : first
-  }
+  /// The index of a level that is zero; nil where none is.
+  var zero: Int? { levels.firstIndex(of: 0) }
 }

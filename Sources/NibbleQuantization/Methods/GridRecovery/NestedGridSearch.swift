@@ -72,7 +72,7 @@ struct NestedGridSearch {
         grid.scales[group] = scale
         let place = groups.range(group)
         single.write(
-          part, weights.values(place), scale, shift: 0, into: &grid.codes, at: place.lowerBound)
+          part, weights.values(place), shift: 0, into: &grid.codes, at: place.lowerBound)
       }
     case .minimum(var search, let top):
       guard let fit = search.fit(of: parts) else { return }

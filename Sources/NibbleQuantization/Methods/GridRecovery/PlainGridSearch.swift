@@ -44,7 +44,8 @@ struct PlainGridSearch {
         guard distinct.take(values, limit: limit, rounding),
           let scale = search.scale(of: distinct, as: numbers)
         else { continue }
-        store(search, scale, distinct, values, place, group, &grid)
+        grid.scales[group] = scale
+        store(search, distinct, values, place, group, &grid)
       }
     case .minimum(var search, let minima):
       for group in faulty {
@@ -63,11 +64,9 @@ struct PlainGridSearch {
   }
 
   private func store(
-    _ search: ScaleSearch, _ scale: Float, _ distinct: DistinctValues,
-    _ values: UnsafeBufferPointer<Float>, _ place: Range<Int>, _ group: Int,
-    _ grid: inout RecoveredGroups
+    _ search: ScaleSearch, _ distinct: DistinctValues, _ values: UnsafeBufferPointer<Float>,
+    _ place: Range<Int>, _ group: Int, _ grid: inout RecoveredGroups
   ) {
-    grid.scales[group] = scale
     var shift = 0
     if let span = search.levels.span {
       // Levels count from -span; codes from the zero point below the lowest of them.
@@ -75,23 +74,18 @@ struct PlainGridSearch {
       grid.zeroPoints?[group] = UInt8(-lowest)
       shift = span + lowest
     }
-    search.write(distinct, values, scale, shift: shift, into: &grid.codes, at: place.lowerBound)
+    search.write(distinct, values, shift: shift, into: &grid.codes, at: place.lowerBound)
   }
 }
 
 extension ScaleSearch {
   /// Writes the codes of a group's values under the scale that was accepted last: the levels' indices less `shift`.
   func write(
-    _ distinct: DistinctValues, _ values: UnsafeBufferPointer<Float>, _ scale: Float, shift: Int,
+    _ distinct: DistinctValues, _ values: UnsafeBufferPointer<Float>, shift: Int,
     into codes: inout [UInt8], at first: Int
   ) {
     for (index, value) in values.enumerated() {
-      var level = found[distinct.index(of: value)]
-      if value == 0, levels.levels[level] == 0 {
-        let isNegative = (value.sign == .minus) != (scale.sign == .minus)
-        level = levels.zero(isNegative: isNegative) ?? level
-      }
-      codes[first + index] = UInt8(level - shift)
+      codes[first + index] = UInt8(found[distinct.index(of: value)] - shift)
     }
   }
 }

@@ -50,6 +50,33 @@ struct RecoveredGroups {
     (0..<groups.count).filter { deviation($0, weights) > 0 }
   }
 
+  /// Gives zeros the code of their sign, in tables that have two zeros.
+  ///
+  /// - Returns: whether a code has changed.
+  mutating func signZeros(_ weights: GroupedWeights) -> Bool {
+    guard case .codebook(let book) = plain.scheme.element else { return false }
+    let levels = book.levels
+    guard let negative = levels.firstIndex(of: 0), negative + 1 < levels.count,
+      levels[negative + 1] == 0
+    else { return false }
+    let codesOfZero = (UInt8(negative), UInt8(negative + 1))
+    var hasChanged = false
+    for group in 0..<groups.count {
+      let place = groups.range(group)
+      let isReversed = scales[group].sign == .minus
+      for (index, value) in weights.values(place).enumerated() where value == 0 {
+        let old = codes[place.lowerBound + index]
+        guard old == codesOfZero.0 || old == codesOfZero.1 else { continue }
+        let new = (value.sign == .minus) != isReversed ? codesOfZero.0 : codesOfZero.1
+        if new != old {
+          codes[place.lowerBound + index] = new
+          hasChanged = true
+        }
+      }
+    }
+    return hasChanged
+  }
+
   /// Counts the groups that are exact, those outside of `faulty` being so.
   func report(_ weights: GroupedWeights, _ faulty: [Int]) -> GridReport {
     var report = GridReport()

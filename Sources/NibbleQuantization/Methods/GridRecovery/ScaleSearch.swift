@@ -25,7 +25,7 @@ struct ScaleSearch {
     self.levels = levels
     self.rounding = rounding
     self.allowsNegativeScales = allowsNegativeScales
-    zeroIndex = levels.zero(isNegative: false)
+    zeroIndex = levels.zero
     anchors = levels.levels.filter { $0 != 0 }.map { Double($0) }
       .sorted { (abs($0), $0) > (abs($1), $1) }
   }

@@ -115,9 +115,7 @@ struct VerifyCommand: ParsableCommand {
           + "\(percent(audit.quantizedByteShare)) of \(byteText(audit.byteCount)), "
           + "\(fixed(audit.bitsPerWeight, 3)) bits per weight")
       lines += plainLines(audit)
-      lines += audit.fallbacks.map {
-        "  \($0.name): \($0.type) instead of \($0.wanted): \($0.reason)"
-      }
+      lines += audit.fallbackLines.map { "  " + $0 }
     }
     if let logits = report.logits {
       lines.append(

@@ -29,6 +29,8 @@ struct ConversionAttempt {
   /// How far the values are from what they were.
   ///
   /// - Parameter isExactnessAll: whether to stop at the first rows that differ, whatever comes after them.
+  /// - Returns: the largest differences.
+  /// - Throws: ``ConversionObstacle`` for parts that do not fit each other.
   func loss(isExactnessAll: Bool) throws(ConversionObstacle) -> ConversionLoss {
     let columnCount = original.columnCount
     var loss = ConversionLoss(absolute: 0, relative: 0)

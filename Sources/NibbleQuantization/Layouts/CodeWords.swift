@@ -100,7 +100,9 @@ public enum CodeWords {
   ///
   /// - Parameters:
   ///   - words: `[rowCount / 8, columnCount]`.
+  ///   - columnCount: columns of a row, more than 0.
   ///   - order: the row whose code stands in each field of a word, the lowest first.
+  /// - Returns: the codes.
   /// - Precondition: the counts fit each other.
   public static func unpackedRows(
     _ words: [UInt32], columnCount: Int, order: [Int]

@@ -20,7 +20,11 @@ struct Repacking: Sendable {
   /// Finds a scheme that `obstacle` has nothing against and that holds the tensor's values: exactly, else as near as those of
   /// as many bits come.
   ///
-  /// - Parameter relatives: what to try, `Scheme.relatives` of the source's scheme.
+  /// - Parameters:
+  ///   - task: the tensor.
+  ///   - relatives: what to try, `Scheme.relatives` of the source's scheme.
+  ///   - obstacle: why the output cannot store a scheme; nil where it can.
+  /// - Returns: the scheme and its loss.
   /// - Throws: `CheckpointError` that says why there is none.
   static func find(
     for task: TensorTask, among relatives: [Scheme], obstacle: (Scheme) -> String?

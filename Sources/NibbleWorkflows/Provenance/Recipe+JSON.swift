@@ -50,6 +50,7 @@ extension QuantizeRecipe {
     if findsExactMeans { json["exact_kmeans"] = true }
     if !transforms.isEmpty { json["transforms"] = .array(transforms.map { .string($0.rawValue) }) }
     if allowsRequantizing { json["allow_requantize"] = true }
+    if recoversGrids { json["recover_grid"] = true }
     json["calibration"] = calibration.map { .object($0.json) }
     return json
   }
@@ -89,6 +90,7 @@ extension QuantizeRecipe {
       transforms.append(transform)
     }
     allowsRequantizing = try fields.flag("allow_requantize")
+    recoversGrids = try fields.flag("recover_grid")
     if let value = fields["calibration"] {
       calibration = try CalibrationRecipe(JSONFields(value, "the calibration"))
     }
@@ -145,6 +147,8 @@ extension ConvertRecipe {
     ])
     json["type"] = floatType.map { .string($0.name) }
     if allowsRequantizing { json["allow_requantize"] = true }
+    if recoversGrids { json["recover_grid"] = true }
+    if !grids.isEmpty { json["grids"] = .array(grids.map { .string($0.description) }) }
     return json
   }
 
@@ -159,6 +163,13 @@ extension ConvertRecipe {
       floatType = type
     }
     allowsRequantizing = try fields.flag("allow_requantize")
+    recoversGrids = try fields.flag("recover_grid")
+    for name in try fields.strings("grids") {
+      guard let grid = Scheme(name: name) else {
+        throw fields.fault("grids", "holds \"\(name)\", which is no scheme")
+      }
+      grids.append(grid)
+    }
   }
 }
 

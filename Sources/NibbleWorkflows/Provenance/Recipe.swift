@@ -24,6 +24,8 @@ public struct QuantizeRecipe: Sendable, Equatable {
   public var findsExactMeans = false
   public var transforms: [ModelTransform] = []
   public var allowsRequantizing = false
+  /// Whether weights that lie on a grid get the codes that they were decoded from.
+  public var recoversGrids = false
   /// How text is used; nil where none is.
   public var calibration: CalibrationRecipe?
 
@@ -76,6 +78,10 @@ public struct ConvertRecipe: Sendable, Equatable {
   /// F32, F16 or BF16 for every matrix; nil keeps types.
   public var floatType: GGMLType?
   public var allowsRequantizing = false
+  /// Whether float matrices that lie on a grid are stored as codes.
+  public var recoversGrids = false
+  /// The grids to look for; none stands for the usual ones.
+  public var grids: [Scheme] = []
   public var maximumShardByteCount: Int
 
   public init(format: OutputFormat, maximumShardByteCount: Int = 5_000_000_000) {
@@ -92,6 +98,7 @@ extension QuantizeJob {
     recipe.findsExactMeans = findsExactMeans
     recipe.transforms = transforms
     recipe.allowsRequantizing = allowsRequantizing
+    recipe.recoversGrids = recoversGrids
     recipe.calibration = calibration.map { CalibrationRecipe($0) }
     return recipe
   }
@@ -104,6 +111,7 @@ extension QuantizeJob {
     findsExactMeans = recipe.findsExactMeans
     transforms = recipe.transforms
     allowsRequantizing = recipe.allowsRequantizing
+    recoversGrids = recipe.recoversGrids
     calibration = recipe.calibration?.calibratedQuantization
   }
 }
@@ -114,6 +122,8 @@ extension ConvertJob {
     var recipe = ConvertRecipe(format: format, maximumShardByteCount: maximumShardByteCount)
     recipe.floatType = floatType
     recipe.allowsRequantizing = allowsRequantizing
+    recipe.recoversGrids = recoversGrids
+    recipe.grids = grids
     return recipe
   }
 
@@ -122,6 +132,8 @@ extension ConvertJob {
     self.init(source: source, output: output, format: recipe.format)
     floatType = recipe.floatType
     allowsRequantizing = recipe.allowsRequantizing
+    recoversGrids = recipe.recoversGrids
+    grids = recipe.grids
     maximumShardByteCount = recipe.maximumShardByteCount
   }
 }

@@ -37,6 +37,23 @@ public struct CoverageAudit: Sendable {
   public private(set) var plain: [Plain] = []
   public private(set) var fallbacks: [Fallback] = []
 
+  /// One line for each wanted type, stored type and reason: "180 matrices such as NAME: the recipe wanted Q4_K, ...".
+  public var fallbackLines: [String] {
+    var kinds: [String] = []
+    var names: [String: [String]] = [:]
+    for fallback in fallbacks {
+      let kind =
+        "the recipe wanted \(fallback.wanted), the file holds \(fallback.type): \(fallback.reason)"
+      if names[kind] == nil { kinds.append(kind) }
+      names[kind, default: []].append(fallback.name)
+    }
+    return kinds.map { kind in
+      let names = names[kind] ?? []
+      let first = names.first ?? ""
+      return (names.count == 1 ? first : "\(names.count) matrices such as \(first)") + ": " + kind
+    }
+  }
+
   /// Bits that a weight takes on average, scales included.
   public var bitsPerWeight: Double {
     parameterCount > 0 ? 8 * Double(byteCount) / Double(parameterCount) : 0

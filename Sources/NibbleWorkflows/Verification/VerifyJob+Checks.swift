@@ -63,9 +63,7 @@ extension VerifyJob {
     let audit = CoverageAudit(judged, wishes: wishes)
     report.audit = audit
     guard isStrict else { return }
-    report.failures += audit.fallbacks.map { fallback in
-      "\(fallback.name): the recipe wanted \(fallback.wanted), the file holds \(fallback.type): \(fallback.reason)"
-    }
+    report.failures += audit.fallbackLines
   }
 
   /// Runs a few tokens through both models.

@@ -98,7 +98,7 @@ struct GridRecoveryJobTests {
     #expect(try values("second") == values("first"))
     // Types that are named and do not fit leave the floats alone.
     job.output = folder.path("third")
-    job.grids = [try #require(Scheme(name: "q8_0"))]
+    job.grids = [try #require(Scheme(name: "int3-g64-sym"))]
     #expect(recoveredCount(try job.run(JobEnvironment(threadCount: 2)).tensors) == 0)
     #expect(try values("third").isEmpty)
   }

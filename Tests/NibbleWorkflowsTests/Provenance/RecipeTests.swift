@@ -27,6 +27,7 @@ struct RecipeTests {
     job.findsExactMeans = true
     job.transforms = [.awq]
     job.allowsRequantizing = true
+    job.recoversGrids = true
     var calibration = CalibratedQuantization()
     calibration.method = .rtn
     calibration.effort = .best
@@ -63,6 +64,10 @@ struct RecipeTests {
       job.floatType = type
       job.allowsRequantizing = type == .f16
       job.maximumShardByteCount = 1000
+      if type == nil {
+        job.recoversGrids = true
+        job.grids = [try scheme("int4-g32-sym"), try scheme("q6_k")]
+      }
       let recipe = try roundTrip(.convert(job.recipe))
       #expect(recipe == .convert(job.recipe))
       #expect(recipe.format == format)
@@ -82,7 +87,7 @@ struct RecipeTests {
       names(QuantizeJob(source: "", output: "", selection: selection))
         == [
           "source", "output", "selection", "range", "findsExactMeans", "calibration", "transforms",
-          "format", "allowsRequantizing",
+          "format", "allowsRequantizing", "recoversGrids",
           // No byte depends on these.
           "replacesAnyFile", "isVerifying", "recordsProvenance", "statedProvenance",
         ])
@@ -90,6 +95,7 @@ struct RecipeTests {
       names(ConvertJob(source: "", output: "", format: .gguf))
         == [
           "source", "output", "format", "floatType", "allowsRequantizing", "maximumShardByteCount",
+          "recoversGrids", "grids",
           // Never asked for by users.
           "scaling",
           "replacesOutput", "isVerifying", "recordsProvenance", "statedProvenance",

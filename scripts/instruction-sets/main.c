@@ -10,14 +10,17 @@
 #define TEXT_OF(a) TEXT(a)
 
 extern const nk_matmul_table nk_matmul_scalar, NAMED(nk_matmul_, TABLE);
+extern const nk_strip_table nk_strips_scalar, NAMED(nk_strips_, TABLE);
 extern const nk_float_table nk_float_scalar, NAMED(nk_float_, TABLE);
 
 int main(void) {
   char message[nk_check_message_size] = "";
   size_t products = nk_check_products(&NAMED(nk_matmul_, TABLE), &nk_matmul_scalar, message);
   if (products) printf("%s products: %zu results differ; the first: %s\n", TEXT_OF(TABLE), products, message);
+  size_t strips = nk_check_strips(&NAMED(nk_strips_, TABLE), &nk_strips_scalar, &nk_matmul_scalar, message);
+  if (strips) printf("%s strips: %zu results differ; the first: %s\n", TEXT_OF(TABLE), strips, message);
   size_t rows = nk_check_rows(&NAMED(nk_float_, TABLE), &nk_float_scalar, message);
   if (rows) printf("%s rows: %zu results differ; the first: %s\n", TEXT_OF(TABLE), rows, message);
-  if (!products && !rows) printf("%s: the scalar table's bits\n", TEXT_OF(TABLE));
-  return products || rows;
+  if (!products && !strips && !rows) printf("%s: the scalar table's bits\n", TEXT_OF(TABLE));
+  return products || strips || rows;
 }

@@ -12,5 +12,6 @@
 #include "nk_instruction_set.h"
 #include "nk_matmul.h"
 #include "nk_panels.h"
+#include "nk_strips.h"
 
 #endif

@@ -26,9 +26,18 @@ public final class Storage: @unchecked Sendable {
   public convenience init(
     byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) -> Void = { _ in }
   ) {
+    self.init(uninitializedByteCount: byteCount) { memory in
+      memory.initializeMemory(as: UInt8.self, repeating: 0)
+      initialize(memory)
+    }
+  }
+
+  /// Allocates memory aligned to 64 bytes, of which `initialize` writes every byte.
+  package convenience init(
+    uninitializedByteCount byteCount: Int, initialize: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
     precondition(byteCount >= 0)
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
     initialize(UnsafeMutableRawBufferPointer(start: memory, count: byteCount))
     self.init(base: memory, byteCount: byteCount, isMapped: false) { pointer, _ in
       UnsafeMutableRawPointer(mutating: pointer).deallocate()

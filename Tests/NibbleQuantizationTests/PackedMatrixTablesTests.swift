@@ -11,6 +11,15 @@ import Testing
     let differences = nk_check_products(table, nk_matmul_for(NK_SCALAR), &message)
     #expect(differences == 0, "\(text(message))")
   }
+
+  @Test(arguments: [NK_AVX2, NK_AVX512, NK_NEON].map(\.rawValue))
+  func everyTableOfStripsGivesTheScalarBits(_ set: UInt32) {
+    guard let table = nk_strip_products_for(nk_instruction_set(rawValue: set)) else { return }
+    var message = [CChar](repeating: 0, count: Int(nk_check_message_size))
+    let differences = nk_check_strips(
+      table, nk_strip_products_for(NK_SCALAR), nk_matmul_for(NK_SCALAR), &message)
+    #expect(differences == 0, "\(text(message))")
+  }
 }
 
 private func text(_ message: [CChar]) -> String {

@@ -1,12 +1,14 @@
 internal import CNibbleKernels
 internal import NibbleTensors
 
-/// Buffers that products reuse: quantized activations, and a panel of expanded weights a thread.
+/// Buffers that products reuse: activations in another order, quantized activations, and a panel of expanded weights a
+/// thread.
 ///
 /// They grow to the largest product and never shrink. One scratch serves one product at a time.
 public final class ActivationScratch {
   private var activationMemory = GrowingMemory()
   private var panelMemory = GrowingMemory()
+  private var orderedMemory = GrowingMemory()
 
   public init() {}
 
@@ -38,6 +40,26 @@ public final class ActivationScratch {
       pool.rows(count, quantize)
     }
     return activations
+  }
+
+  /// The activations `[count, columnCount]` with their columns in another order: `order[i]` is the one at place `i`.
+  func ordered(
+    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, order: [Int32], pool: WorkerPool
+  ) -> UnsafePointer<Float> {
+    let memory = orderedMemory.reserve(count * columnCount * MemoryLayout<Float>.stride)
+      .assumingMemoryBound(to: Float.self)
+    func move(_ rows: Range<Int>) {
+      for row in rows {
+        let (source, target) = (x + row * columnCount, memory + row * columnCount)
+        for place in 0..<columnCount { target[place] = source[Int(order[place])] }
+      }
+    }
+    if count * columnCount < Self.sharedQuantizationThreshold {
+      move(0..<count)
+    } else {
+      pool.rows(count, move)
+    }
+    return UnsafePointer(memory)
   }
 
   /// Memory for one panel a thread, and for `expandedRowCount` rows of floats.

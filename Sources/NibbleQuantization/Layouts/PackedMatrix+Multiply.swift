@@ -39,6 +39,35 @@ public func multiply(
   precondition(outputs.count == matrices.count && yStrides.count == matrices.count)
   guard let columnCount = matrices.first?.columnCount, n > 0 else { return }
   precondition(matrices.allSatisfy { $0.columnCount == columnCount })
+  guard matrices.contains(where: { $0.activationOrder != nil }) else {
+    return multiplyTogether(
+      matrices, x, count: n, into: outputs, yStrides: yStrides, pool: pool, scratch: scratch)
+  }
+  // Neighbours that order their columns alike share the activations in that order.
+  var first = 0
+  while first < matrices.count {
+    let order = matrices[first].activationOrder
+    var end = first + 1
+    while end < matrices.count, matrices[end].activationOrder == order { end += 1 }
+    var activations = x
+    if let order {
+      activations = scratch.ordered(
+        x, columnCount: columnCount, count: n, order: order, pool: pool)
+    }
+    multiplyTogether(
+      Array(matrices[first..<end]), activations, count: n, into: Array(outputs[first..<end]),
+      yStrides: Array(yStrides[first..<end]), pool: pool, scratch: scratch)
+    first = end
+  }
+}
+
+/// As ``multiply(_:_:count:into:yStrides:pool:scratch:)``, with activations in the order of the matrices' columns.
+private func multiplyTogether(
+  _ matrices: [PackedMatrix], _ x: UnsafePointer<Float>, count n: Int,
+  into outputs: [UnsafeMutablePointer<Float>], yStrides: [Int],
+  pool: WorkerPool, scratch: ActivationScratch
+) {
+  guard let columnCount = matrices.first?.columnCount else { return }
   let table = ActivationScratch.kernels
   let activations = scratch.activations(
     x, columnCount: columnCount, count: n,
@@ -62,6 +91,11 @@ public func multiply(
           let rows =
             (first - matrixStart)
             * grain..<min(matrix.rowCount, (min(end, matrixEnd) - matrixStart) * grain)
+          if case .strips(let strips) = matrix.body {
+            strips.multiply(
+              rows, activations, count: n, into: outputs[index] + rows.lowerBound,
+              yStride: yStrides[index])
+          }
           matrix.withKernelMatrices(rows, expandingInto: panels.expanded(part)) {
             weights, taken, offset in
             var activations = activations
@@ -83,10 +117,17 @@ extension PackedMatrix {
 
   /// Whether products take 8-bit activations.
   var needsQuantizedActivations: Bool {
-    switch element {
-    case .plain, .scheme, .blocks(.f32), .blocks(.f16), .blocks(.bf16): false
-    case .blocks: true
+    switch (body, element) {
+    case (.strips, _): true
+    case (.scheme, _), (_, .blocks(.f32)), (_, .blocks(.f16)), (_, .blocks(.bf16)): false
+    case (.bytes, .blocks): true
+    case (.bytes, _): false
     }
+  }
+
+  /// The order of columns to which activations are brought before they are quantized; nil for their own.
+  var activationOrder: [Int32]? {
+    if case .strips(let strips) = body { strips.columnOrder } else { nil }
   }
 
   /// Whether rows are expanded to floats before they are multiplied.
@@ -94,7 +135,8 @@ extension PackedMatrix {
     if case .scheme = body { true } else { false }
   }
 
-  /// Calls `use` with matrices as the kernels see them, which together hold the rows `rows`.
+  /// Calls `use` with matrices as the kernels see them, which together hold the rows `rows`; strips have kernels of their
+  /// own and none of these.
   ///
   /// - Parameters:
   ///   - rows: the rows of the result.
@@ -124,6 +166,7 @@ extension PackedMatrix {
           use(&matrix, 0..<count, first - rows.lowerBound)
         }
       }
+    case .strips: break
     }
   }
 }

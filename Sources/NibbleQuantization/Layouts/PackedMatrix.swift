@@ -1,11 +1,12 @@
 internal import CNibbleKernels
 public import NibbleTensors
 
-/// A weight matrix `[rowCount, columnCount]` that stays in its file's bytes: it is multiplied and decoded, never expanded.
+/// A weight matrix `[rowCount, columnCount]` that is multiplied and decoded, never expanded. It stays in its file's bytes, or
+/// is arranged once, at about as many bits (``init(arranging:pool:)``).
 ///
-/// A product with a block type quantizes the activations to 8 bits in blocks of 32; a product with a plain type or a
-/// scheme is done in float. `nk_matmul.h` gives the formulas. The same bits come out on every machine, for any thread
-/// count, and whether activation rows are multiplied together or one at a time.
+/// A product with a block type or an arranged scheme quantizes the activations to 8 bits in blocks of 32; a product with a
+/// plain type or another scheme is done in float. `nk_matmul.h` and `nk_strips.h` give the formulas. The same bits come out
+/// on every machine, for any thread count, and whether activation rows are multiplied together or one at a time.
 public struct PackedMatrix: Sendable {
   /// How the weights are stored.
   public enum Element: Hashable, Sendable {
@@ -47,6 +48,7 @@ public struct PackedMatrix: Sendable {
     /// Rows of `rowByteCount` bytes, one after another.
     case bytes(ByteView, nk_weight_type, rowByteCount: Int)
     case scheme(SchemeRows)
+    case strips(Strips)
   }
 
   /// - Throws: ``PackedMatrixError`` when the element has no kernel, the rows are no whole blocks, or `bytes` has another
@@ -75,17 +77,38 @@ public struct PackedMatrix: Sendable {
     body = .bytes(bytes, weightType, rowByteCount: rowByteCount)
   }
 
-  /// A matrix in the arrays of its scheme.
+  /// A matrix in the arrays of its scheme, whose products expand its rows to floats.
   ///
   /// - Throws: ``PackedMatrixError`` when it has no columns.
   public init(_ rows: SchemeRows) throws(PackedMatrixError) {
+    try self.init(rows, body: .scheme(rows))
+  }
+
+  /// A matrix of a scheme, copied to the order in which integer kernels read it; as ``init(_:)`` makes it where there are
+  /// none for the scheme or its shape.
+  ///
+  /// There are kernels for integers of 8 bits or fewer and for tables of 16 levels, with scales of rows, of the tensor, or of
+  /// groups of a multiple of 32 columns, and rows of such a multiple. The copy takes 4 or 8 bits a weight, and for each
+  /// group 4 bytes, or 8 with a zero point or a minimum; `rows` is not held.
+  ///
+  /// - Throws: ``PackedMatrixError`` when it has no columns.
+  public init(arranging rows: SchemeRows, pool: WorkerPool) throws(PackedMatrixError) {
+    try self.init(rows, body: Strips(rows, pool: pool).map { .strips($0) } ?? .scheme(rows))
+  }
+
+  private init(_ rows: SchemeRows, body: Body) throws(PackedMatrixError) {
     guard rows.columnCount > 0 else {
       throw PackedMatrixError("a matrix of \(rows.rowCount) x 0 cannot be multiplied")
     }
     element = .scheme(rows.scheme)
     rowCount = rows.rowCount
     columnCount = rows.columnCount
-    body = .scheme(rows)
+    self.body = body
+  }
+
+  /// Bytes of memory beside the file's: those of an arranged scheme.
+  public var arrangedByteCount: Int {
+    if case .strips(let strips) = body { strips.byteCount } else { 0 }
   }
 
   /// Expands row `row` to `columnCount` floats, exactly as the format defines them.
@@ -94,6 +117,7 @@ public struct PackedMatrix: Sendable {
     guard let target = output.baseAddress else { return }
     switch body {
     case .scheme(let rows): rows.decode(row..<row + 1, into: target)
+    case .strips(let strips): strips.decode(row, into: target)
     case .bytes(let bytes, let weightType, let rowByteCount):
       bytes.withUnsafeBytes { bytes in
         guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return }

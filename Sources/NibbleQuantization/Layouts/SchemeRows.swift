@@ -10,7 +10,8 @@ public struct SchemeRows: Sendable {
   private let scales: ScaleRows
   private let zeroPoints: ByteView?
   private let minima: ScaleRows?
-  private let columnOrder: [Int32]?
+  /// The column of the weights at each place of a row's codes; nil where columns are in their own order.
+  let columnOrder: [Int32]?
   private let expander: GroupExpander
   private let codeByteCount: Int
   private let groupsPerRow: Int?
@@ -108,6 +109,29 @@ public struct SchemeRows: Sendable {
         }
       }
     }
+  }
+
+  /// Reads a row's codes and the numbers of its groups.
+  ///
+  /// - Parameters:
+  ///   - row: any of the rows.
+  ///   - codes: receives the row's codes, a byte each, in the order of their groups.
+  ///   - scales: receives a scale for each group.
+  ///   - minima: receives a minimum for each group, where the scheme has minima.
+  ///   - zeroPoints: receives a zero point for each group, where the scheme has them.
+  /// - Precondition: rows do not share groups by columns, and the levels are not learned.
+  func read(
+    _ row: Int, codes: UnsafeMutablePointer<UInt8>, scales: UnsafeMutablePointer<Float>,
+    minima: UnsafeMutablePointer<Float>, zeroPoints: UnsafeMutablePointer<Int32>
+  ) {
+    precondition(row >= 0 && row < rowCount && scheme.granularity != .column)
+    unpack(row, into: codes)
+    let groupCount = groupsPerRow ?? 1
+    let first = groupsPerRow.map { $0 * row } ?? 0
+    self.scales.read(first, count: groupCount, into: scales)
+    self.minima?.read(first, count: groupCount, into: minima)
+    guard self.zeroPoints != nil else { return }
+    for group in 0..<groupCount { zeroPoints[group] = Int32(zeroPoint(first + group)) }
   }
 
   /// Columns of one group.

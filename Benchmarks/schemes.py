@@ -45,7 +45,7 @@ def main():
         method = ["--method", "hqq"] if choice == "hqq" else ["--range", choice] if choice else []
         made = run(options.nibble, "quantize", options.model, "-o", output, "--type", scheme, *method, "--json")
         scores = run(options.nibble, "evaluate", output, "--reference", options.model, "--text", options.text,
-                     "--chunks", options.chunks, "--json")
+                     "--chunks", options.chunks, "--float-products", "--json")
         quantized = [(math.prod(t["shape"]), t) for t in made["tensors"] if t["type"] != t["source_type"]]
         weights = sum(count for count, _ in quantized)
         bits = sum(t["bits_per_weight"] * count for count, t in quantized) / weights

@@ -37,8 +37,10 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let model = try LanguageModel(path: model)
     let pool = threads.makePool()
+    let start = ContinuousClock.now
+    let model = try LanguageModel(path: model, pool: pool)
+    let loading = (ContinuousClock.now - start) / .seconds(1)
     let session = InferenceSession(
       model, contextCount: promptTokens + generateTokens, pool: pool,
       cacheType: cache.cacheType)
@@ -64,10 +66,14 @@ struct BenchCommand: ParsableCommand {
       generations.append(Double(generateTokens) / ((end - middle) / .seconds(1)))
     }
     progress.finish()
-    report(Rates(prompts), Rates(generations), threadCount: pool.threadCount)
+    report(
+      Rates(prompts), Rates(generations), threadCount: pool.threadCount,
+      preparation: Preparation(seconds: loading, byteCount: model.arrangedByteCount))
   }
 
-  private func report(_ prompt: Rates, _ generation: Rates, threadCount: Int) {
+  private func report(
+    _ prompt: Rates, _ generation: Rates, threadCount: Int, preparation: Preparation
+  ) {
     guard output.json else {
       let rows = [("prompt", promptTokens, prompt), ("generation", generateTokens, generation)].map
       {
@@ -84,6 +90,11 @@ struct BenchCommand: ParsableCommand {
             .right("slowest"), .right("fastest"),
           ], rows: rows
         ).text)
+      if preparation.byteCount > 0 {
+        let megabytes = fixed(Double(preparation.byteCount) / 1e6, 1)
+        let seconds = fixed(preparation.seconds, 1)
+        print("\(megabytes) MB of weights arranged in memory, opened in \(seconds) s")
+      }
       return
     }
     let result: JSONValue = [
@@ -96,9 +107,18 @@ struct BenchCommand: ParsableCommand {
       "prompt_tokens": .integer(Int64(promptTokens)),
       "generate_tokens": .integer(Int64(generateTokens)),
       "threads": .integer(Int64(threadCount)),
+      "load_seconds": .number(preparation.seconds),
+      "arranged_bytes": .integer(Int64(preparation.byteCount)),
     ]
     print(result.text())
   }
+}
+
+/// What opening the model took.
+private struct Preparation {
+  let seconds: Double
+  /// Bytes of weights that were arranged in memory.
+  let byteCount: Int
 }
 
 /// Smallest, median and largest of some rates.

@@ -42,10 +42,11 @@ struct ChatCommand: ParsableCommand {
 
   func run() throws {
     let options = try sampling.options()
-    let model = try LanguageModel(path: model)
+    let pool = threads.makePool()
+    let model = try LanguageModel(path: model, pool: pool)
     for note in model.source.notes { output.note(note) }
     let session = InferenceSession(
-      model, contextCount: min(context, model.config.contextCount), pool: threads.makePool(),
+      model, contextCount: min(context, model.config.contextCount), pool: pool,
       cacheType: cache.cacheType)
     let chat = try ChatSession(session, system: system)
     if let message {

@@ -12,6 +12,10 @@ struct EvaluateCommand: ParsableCommand {
       D(reference || model) is the mean over the scored tokens, in nats; both models run side by \
       side, and no file of logits is written.
 
+      Products with quantized weights round activations to 8 bits in blocks of 32, as they do when \
+      text is generated. --float-products multiplies the schemes of folders in float instead, which \
+      is slow and shows the weights' error alone; GGUF's types always round.
+
       Example:
         nibble evaluate model-q4_k_m.gguf --reference model/ --text wikitext.txt --chunks 16
       """)
@@ -31,6 +35,9 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "The most windows to take (default: all).")
   var chunks: Int?
 
+  @Flag(help: "Multiply weights in schemes in float, without rounding activations.")
+  var floatProducts = false
+
   @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var threads: ThreadOptions
@@ -43,8 +50,11 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     let text = try readText(text)
     let pool = threads.makePool()
-    let model = try LanguageModel(path: model)
-    let reference = try reference.map { try LanguageModel(path: $0) }
+    let products = floatProducts ? SchemeProducts.float : .integer
+    let model = try LanguageModel(path: model, products: products, pool: pool)
+    let reference = try reference.map {
+      try LanguageModel(path: $0, products: products, pool: pool)
+    }
     for note in model.source.notes + (reference?.source.notes ?? []) { output.note(note) }
     var options = Evaluator.Options()
     options.contextCount = context

@@ -38,12 +38,13 @@ struct GenerateCommand: ParsableCommand {
   func run() throws {
     let options = try sampling.options()
     let prompt = prompt == "-" ? try readStandardInput() : prompt
-    let model = try LanguageModel(path: model)
+    let pool = threads.makePool()
+    let model = try LanguageModel(path: model, pool: pool)
     for note in model.source.notes { output.note(note) }
     let tokens = model.tokenizer.encode(prompt)
     let contextCount = min(model.config.contextCount, tokens.count + maxTokens)
     let session = InferenceSession(
-      model, contextCount: contextCount, pool: threads.makePool(), cacheType: cache.cacheType)
+      model, contextCount: contextCount, pool: pool, cacheType: cache.cacheType)
     var generator = try TextGenerator(
       session, prompt: tokens, options: options, tokenLimit: maxTokens)
     var text = ""

@@ -79,6 +79,37 @@ struct SchemeCommandTests {
     #expect(!FileManager.default.fileExists(atPath: folder.path("bnb")))
   }
 
+  @Test("Schemes are multiplied as integers, or on request in float")
+  func products() throws {
+    let made = try quantize("--type", "int4-g64-sym")
+    #expect(made.status == 0, "\(made.error)")
+    let text = folder.path("text.txt")
+    let letters = (0..<400).map { index -> UInt8 in
+      let mixed = index * 17 + index / 7
+      return UInt8(97 + mixed % 26)
+    }
+    try Data(letters).write(to: URL(filePath: text))
+    let evaluate = [
+      "evaluate", folder.path("out"), "--text", text, "--context", "64", "--json", "-q",
+    ]
+    let perplexities = try [evaluate, evaluate + ["--float-products"]].map { arguments in
+      let outcome = try CommandRunner.run(arguments)
+      #expect(outcome.status == 0, "\(outcome.error)")
+      return try #require(JSONValue.parse(outcome.output)["perplexity"]?.number)
+    }
+    #expect(perplexities[0] != perplexities[1])
+    #expect(abs(perplexities[0] / perplexities[1] - 1) < 0.05)
+    for (model, isArranged) in [("out", true), ("model", false)] {
+      let timed = try CommandRunner.run([
+        "bench", folder.path(model), "--prompt-tokens", "16", "--generate-tokens", "4", "--repeat",
+        "1", "--json", "-q",
+      ])
+      #expect(timed.status == 0, "\(timed.error)")
+      let bytes = try #require(JSONValue.parse(timed.output)["arranged_bytes"]?.integer)
+      #expect((bytes > 0) == isArranged)
+    }
+  }
+
   @Test("HQQ is a method")
   func hqq() throws {
     let outcome = try quantize("--type", "int4-g64-min", "--method", "hqq", "--json")

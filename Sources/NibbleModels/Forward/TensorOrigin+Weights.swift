@@ -3,8 +3,18 @@ internal import NibbleQuantization
 internal import NibbleTensors
 
 extension TensorOrigin {
-  /// The tensor as a matrix, which stays in its file bytes unless these have to be transposed.
-  func matrix(rowCount: Int, columnCount: Int) throws -> PackedMatrix {
+  /// The tensor as a matrix, which stays in its file bytes unless these have to be transposed, or arranged for integer
+  /// products.
+  ///
+  /// - Parameters:
+  ///   - rowCount: output features.
+  ///   - columnCount: input features.
+  ///   - pool: the threads that arrange a scheme for integer products; nil keeps its products in float.
+  /// - Returns: the matrix.
+  /// - Throws: ``ModelError`` that names the tensor.
+  func matrix(
+    rowCount: Int, columnCount: Int, arrangedBy pool: WorkerPool?
+  ) throws -> PackedMatrix {
     do {
       switch type {
       case .plain(let type):
@@ -15,7 +25,13 @@ extension TensorOrigin {
         return try PackedMatrix(
           element: .blocks(type), rowCount: rowCount, columnCount: columnCount,
           bytes: records[0].bytes)
-      case .scheme: return try PackedMatrix(try records[0].schemeRows())
+      case .scheme:
+        let rows = try records[0].schemeRows()
+        guard let pool else { return try PackedMatrix(rows) }
+        let matrix = try PackedMatrix(arranging: rows, pool: pool)
+        // The copy replaces the file's pages in memory.
+        if matrix.arrangedByteCount > 0 { records[0].releasePages() }
+        return matrix
       }
     } catch {
       throw ModelError(.unsupported, "the tensor \(name) cannot be used: \(error)")

@@ -27,7 +27,7 @@ public struct CalibrateJob: Sendable {
   /// - Throws: `CheckpointError`, `ModelError` or `FileError` for the files, `JobCancelled`.
   public func run(_ environment: JobEnvironment = JobEnvironment()) throws -> CalibrateReport {
     try requireWritableFile(output, source: source, signature: "GGUF", replacing: replacesAnyFile)
-    let model = try LanguageModel(path: source)
+    let model = try LanguageModel(path: source, products: .float)
     var notes = model.source.notes
     if text == nil {
       notes.append(CalibrationText.builtInNote)

@@ -75,7 +75,8 @@ public struct QuantizeJob: Sendable {
       gridNotes = [found.note]
     }
     let folder = URL(filePath: output).deletingLastPathComponent().path
-    let language = calibration != nil || !transforms.isEmpty ? try LanguageModel(model) : nil
+    let runsModel = calibration != nil || !transforms.isEmpty
+    let language = runsModel ? try LanguageModel(model, products: .float) : nil
     let transformed = try language.flatMap {
       try transform(tasks, of: $0, spillFolder: folder, environment)
     }

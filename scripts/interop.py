@@ -1,194 +1,166 @@
 #!/usr/bin/env python3
 """Holds what Nibble writes against the packages that read it, and reads what they write. scripts/interop runs this.
 
-    scripts/interop.py --nibble .build/release/nibble --folder .build-interop/work [FORMAT...]
+    scripts/interop.py --nibble .build/release/nibble --folder .build-interop [--reference MODEL] [--markdown FILE] [FORMAT...]
 
-A small Llama is made. For each scheme Nibble writes it in the format, the format's own package loads that and decodes its
-weights, and these are compared with those that Nibble decodes (`nibble convert --format safetensors --type f32`). Then the package
-quantizes the model itself, and Nibble's decoded weights are compared with the package's. GGUF files are also run.
+A small Llama is made. For each scheme Nibble writes it in the format, and the format's own package loads that; then the package
+quantizes the model itself, in its usual ways, and Nibble loads that. Decoded weights, the logits of a fixed prompt of 64 tokens, and
+Nibble's own run are compared (interop_formats/cases.py). Of a reference model, a folder, Nibble writes a few schemes.
 
-A line a case: the largest difference relative to the largest magnitude of its matrix, which may be 1e-3. Exits 1 if a case fails.
-Each format runs in a process of its own, because packages change each other's classes.
+Differences are relative: of weights to the largest magnitude of the matrix, of logits to the largest logit. Up to 1e-3 is the same, and
+for readers that round more what their arithmetic explains (interop_formats/arithmetic.py). A case that is known not to work is in EXCEPTIONS
+of interop_formats/catalog.py, is run all the same, and shown as known; that it works is an error. Exits 1 if a case fails, or
+a package is missing. Each format runs in a process of its own, because packages change each other's classes.
 """
-import argparse, importlib.util, json, pathlib, shutil, subprocess, sys, traceback
+import argparse, json, os, pathlib, subprocess, sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "interop_formats"))
-TOLERANCE = 1e-3
-
-# Modules that a format's readers need, and the schemes that Nibble writes in it, or in a variety of it: GPTQModel takes
-# asymmetric weights of version 1 from itself alone.
-FORMATS = {
-    "gptq": (["gptqmodel"], ["int4-g64-sym", "gptq_v2:int4-g64-asym", "gptq_v2:int3-g64-asym", "int2-g32-sym", "int8-g64-sym",
-                           "int4-row-sym"]),
-    "awq": (["gptqmodel"], ["int4-g64-asym"]),
-    "bitsandbytes": (["bitsandbytes", "accelerate"], ["nf4-g64", "nf4-g64-dq", "fp4-g64", "int8-row-sym-f32"]),
-    "compressed-tensors": (["compressed_tensors"], ["int4-g64-sym", "int8-row-sym"]),
-    "mlx": (["mlx", "mlx_lm"], ["int4-g64-min", "int8-g32-min", "int3-g64-min-bf16", "int6-g128-min-f32", "mxfp4"]),
-    "gguf": (["gguf", "llama_cpp"], ["q4_0", "q8_0", "q4_k_m", "q6_k"]),
-}
+from catalog import FORMATS  # noqa: E402
 
 
-class Failure(Exception):
-    """A case that went wrong, in words for the table."""
+def describe(row):
+    """What the table says of a case."""
+    if row["state"] != "same":
+        return row.get("text", "")
+    parts = [f"weights {row['weights']['difference']:.1e} in {row['weights']['count']}"]
+    for judged in row["logits"]:
+        if "refused" in judged:
+            parts.append(f"{judged['arithmetic']}: known not to work")
+        else:
+            allowed = f" of {judged['tolerance']:.1e}" if judged["tolerance"] > 1e-3 else ""
+            parts.append(f"{judged['arithmetic']} {judged['difference']:.1e}{allowed}")
+    return "; ".join(parts + [f"run {row['run']['difference']:.1e}"])
 
 
-def nibble(binary, *arguments):
-    """Runs the binary; a failure is its last line."""
-    result = subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True)
-    if result.returncode != 0:
-        lines = (result.stderr or result.stdout).strip().splitlines() or ["no message"]
-        errors = [line for line in lines if line.lower().startswith("error")]
-        raise Failure(f"nibble {arguments[0]}: exit {result.returncode}: {(errors or lines)[-1][:120]}")
+def show(row):
+    print(f"{row['state']:5} {row['format']:18} {row['model']:8} {row['direction']:14} {row['what']:28} {describe(row)}", flush=True)
 
 
-def decoded(binary, model, folder):
-    """The weights that Nibble reads in `model`, as floats by name."""
-    from safetensors import safe_open
+def worker(arguments, folder, binary):
+    """One format, in its environment."""
+    import cases
 
-    shutil.rmtree(folder, ignore_errors=True)
-    nibble(binary, "convert", model, "-o", folder, "--format", "safetensors", "--type", "f32", "--quiet")
-    weights = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            for name in tensors.keys():
-                weights[name] = tensors.get_tensor(name).float().numpy()
-    return weights
-
-
-def compare(ours, theirs):
-    """The largest difference of a matrix relative to its largest magnitude, and how many matrices were compared."""
-    import numpy as np
-
-    if not theirs:
-        raise Failure("the package shows no quantized weights")
-    worst = 0.0
-    for name, expected in theirs.items():
-        if name not in ours:
-            raise Failure(f"nibble does not show {name}")
-        if ours[name].shape != expected.shape:
-            raise Failure(f"{name} is {ours[name].shape} to nibble, {expected.shape} to the package")
-        difference = float(np.abs(ours[name].astype(np.float64) - expected).max())
-        if not difference <= TOLERANCE * float(np.abs(expected).max()):
-            raise Failure(f"{name} differs by {difference:.3g} of {np.abs(expected).max():.3g}")
-        worst = max(worst, difference / max(float(np.abs(expected).max()), 1e-30))
-    return worst, len(theirs)
+    name = arguments.case
+    missing = [module for module in FORMATS[name].modules if not importable(module)]
+    if missing:
+        raise SystemExit(f"cannot be imported: {' '.join(missing)}")
+    print("VERSIONS " + json.dumps(cases.versions(name)), flush=True)
+    for model, written in models(arguments, folder, FORMATS[name]):
+        for row in cases.cases(name, binary, model, folder / "work", written, arguments.only):
+            print("CASE " + json.dumps(row), flush=True)
+    return 0
 
 
-def make_model(folder):
-    """A Llama of two blocks with random weights and a real tokenizer."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+def importable(module):
+    import importlib.util
 
-    fixture = json.loads((ROOT / "Tests/Fixtures/tokenizers/smollm.json").read_text())["tokenizer"]
-    entries = max([*fixture["model"]["vocab"].values(), *(t["id"] for t in fixture["added_tokens"])]) + 1
-    torch.manual_seed(1)
-    config = LlamaConfig(
-        vocab_size=(entries + 63) // 64 * 64, hidden_size=256, intermediate_size=512, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256, tie_word_embeddings=False,
-        bos_token_id=0, eos_token_id=0, dtype="float16")
-    model = LlamaForCausalLM(config).half()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(3)
-    model.save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(json.dumps(fixture))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>",
-                "unk_token": "<|endoftext|>", "model_max_length": 256}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return importlib.util.find_spec(module) is not None
 
 
-def cases(name, binary, folder):
-    """Runs the cases of one format; yields (direction, what, result)."""
-    module = importlib.import_module(name.replace("-", "_") + "_cases")
-    model = folder / "model"
-
-    def attempt(direction, what, body):
-        try:
-            worst, count = body()
-            return {"format": name, "direction": direction, "what": what, "state": "same",
-                    "text": f"{worst:.1e} in {count} matrices"}
-        except Failure as failure:
-            return {"format": name, "direction": direction, "what": what, "state": "FAIL", "text": str(failure)}
-        except Exception as error:
-            traceback.print_exc()
-            text = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-            return {"format": name, "direction": direction, "what": what, "state": "FAIL", "text": text}
-
-    for entry in FORMATS[name][1]:
-        variety, _, scheme = entry.rpartition(":")
-        output = folder / f"{variety or name}-{scheme}{getattr(module, 'SUFFIX', '')}"
-
-        def written():
-            shutil.rmtree(output, ignore_errors=True) if output.is_dir() else output.unlink(missing_ok=True)
-            nibble(binary, "quantize", model, "-o", output, "--type", scheme, "--format", variety or name, "--quiet")
-            ours = decoded(binary, output, folder / "decoded")
-            return compare(ours, module.read(output))
-
-        yield attempt("nibble writes", entry, written)
-    for what, write in module.WRITERS.items():
-        output = folder / f"their-{name}-{what}{getattr(module, 'SUFFIX', '')}"
-
-        def read():
-            shutil.rmtree(output, ignore_errors=True) if output.is_dir() else output.unlink(missing_ok=True)
-            write(model, output, binary)
-            theirs = module.read(output)
-            return compare(decoded(binary, output, folder / "decoded"), theirs)
-
-        yield attempt("nibble reads", what, read)
+def models(arguments, folder, entry):
+    """The models, under links that name them, and what is written of each."""
+    found = [] if arguments.no_small else [(folder / "work/small", entry.written)]
+    if arguments.reference:
+        link = folder / "work/reference"
+        if not link.is_symlink() or link.resolve() != arguments.reference.resolve():
+            link.unlink(missing_ok=True)
+            link.symlink_to(arguments.reference.resolve())
+        found.append((link, entry.reference))
+    return found
 
 
-def missing(modules):
-    return [module for module in modules if importlib.util.find_spec(module) is None]
+def run_format(name, arguments, folder, binary):
+    """Starts the worker; gives the rows and the packages' versions."""
+    python = folder / FORMATS[name].environment / "bin/python"
+    if not python.exists():
+        return [{"format": name, "model": "", "direction": "", "what": "", "state": "FAIL",
+                 "text": f"no environment {FORMATS[name].environment}; scripts/interop makes it"}], {}
+    command = [str(python), str(pathlib.Path(__file__).resolve()), "--nibble", binary, "--folder", str(folder), "--case", name]
+    if arguments.reference:
+        command += ["--reference", str(arguments.reference.resolve())]
+    if arguments.no_small:
+        command.append("--no-small")
+    for word in arguments.only:
+        command += ["--only", word]
+    rows, versions, log = [], {}, folder / "work" / f"{name}.log"
+    with open(log, "w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder / "work")
+        for line in process.stdout:
+            if line.startswith("CASE "):
+                rows.append(json.loads(line[5:]))
+                show(rows[-1])
+            elif line.startswith("VERSIONS "):
+                versions = json.loads(line[9:])
+        code = process.wait()
+    if code != 0:
+        last = (log.read_text().strip().splitlines() or ["no message"])[-1]
+        rows.append({"format": name, "model": "", "direction": "", "what": "", "state": "FAIL",
+                     "text": f"exit {code}: {last[:200]}; see {log}"})
+        show(rows[-1])
+    return rows, versions
+
+
+def keep(path, rows, versions):
+    """Puts the rows in the place of the same models' former ones."""
+    former = json.loads(path.read_text())["rows"] if path.exists() else []
+    models = {row["model"] for row in rows}
+    rows = sorted([row for row in former if row["model"] not in models] + rows, key=lambda row: row["model"] == "reference")
+    path.write_text(json.dumps({"rows": rows, "versions": versions}, indent=1))
+
+
+def write_page(path, folder):
+    import page
+
+    kept = {name: json.loads((folder / f"{name}.json").read_text()) for name in FORMATS if (folder / f"{name}.json").exists()}
+    failed = [name for name, value in kept.items() if any(row["state"] == "FAIL" for row in value["rows"])]
+    if failed or len(kept) < len(FORMATS):
+        raise SystemExit(f"error: no page is written: {', '.join(failed or set(FORMATS) - set(kept))} failed or was never run whole")
+    path.write_text(page.page(
+        [row for value in kept.values() for row in value["rows"]], {name: value["versions"] for name, value in kept.items()}))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nibble", required=True)
-    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--nibble", required=True, help="the binary")
+    parser.add_argument("--folder", type=pathlib.Path, required=True, help="where the virtual environments are, and work/ goes")
+    parser.add_argument("--reference", type=pathlib.Path, metavar="MODEL", help="a Hugging Face folder of a Llama")
+    parser.add_argument("--no-small", action="store_true", help="only the reference model")
+    parser.add_argument("--only", action="append", default=[], metavar="WORD", help="only cases whose name contains it")
+    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the page, of the last whole run of each format and model")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("formats", nargs="*", metavar="FORMAT")
     arguments = parser.parse_args()
-    folder = arguments.folder.resolve()
-    binary = str(pathlib.Path(arguments.nibble).resolve())
+    folder, binary = arguments.folder.resolve(), str(pathlib.Path(arguments.nibble).resolve())
     if arguments.case:
-        for row in cases(arguments.case, binary, folder):
-            print("CASE " + json.dumps(row), flush=True)
-        return 0
+        return worker(arguments, folder, binary)
     unknown = set(arguments.formats) - set(FORMATS)
     if unknown:
         parser.error(f"no such format: {', '.join(sorted(unknown))}; there are {', '.join(FORMATS)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    base = ["torch", "transformers", "safetensors", "numpy"]
-    if missing(base):
-        print(f"error: needs {' '.join(missing(base))}", file=sys.stderr)
+    if arguments.reference and not (arguments.reference / "config.json").exists():
+        parser.error(f"{arguments.reference} is no Hugging Face folder")
+    if arguments.no_small and not arguments.reference:
+        parser.error("--no-small needs --reference")
+    names = arguments.formats or list(FORMATS)
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    python = next((p for p in (folder / FORMATS[n].environment / "bin/python" for n in names) if p.exists()), None)
+    if python is None:
+        print(f"error: {folder} has no environment; scripts/interop makes them", file=sys.stderr)
         return 1
-    make_model(folder / "model")
+    make = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import making; making.make_model(pathlib.Path(sys.argv[2]))"
+    subprocess.run([str(python), "-c", make, sys.path[0], str(folder / "work/small")], check=True)
     rows = []
-    for name in arguments.formats or FORMATS:
-        lacks = missing(FORMATS[name][0])
-        if lacks:
-            rows.append({"format": name, "direction": "", "what": "", "state": "SKIP", "text": f"no {' '.join(lacks)}"})
-            print(f"WARNING: {name} is SKIPPED: {' '.join(lacks)} cannot be imported", file=sys.stderr)
-            continue
-        command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--nibble", binary, "--folder", str(folder), "--case", name]
-        log = folder / f"{name}.log"
-        with open(log, "w") as errors:
-            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder)
-        found = [json.loads(line[5:]) for line in result.stdout.splitlines() if line.startswith("CASE ")]
-        if result.returncode != 0:
-            text = f"exit {result.returncode}, see {log}"
-            found.append({"format": name, "direction": "", "what": "", "state": "FAIL", "text": text})
+    for name in names:
+        found, versions = run_format(name, arguments, folder, binary)
         rows += found
-        for row in found:
-            print(f"{row['state']:5} {row['format']:18} {row['direction']:14} {row['what']:20} {row['text']}", flush=True)
-    count = {state: sum(row["state"] == state for row in rows) for state in ("same", "FAIL", "SKIP")}
-    print(f"==> {count['same']} the same, {count['FAIL']} failed, {count['SKIP']} skipped; logs in {folder}")
+        if not arguments.only:
+            keep(folder / f"work/{name}.json", found, versions)
+    count = {state: sum(row["state"] == state for row in rows) for state in ("same", "known", "FAIL")}
+    print(f"==> {count['same']} the same, {count['known']} known not to work, {count['FAIL']} failed; logs in {folder}/work")
+    if arguments.markdown:
+        write_page(arguments.markdown, folder / "work")
     return 1 if count["FAIL"] else 0
 
 
 if __name__ == "__main__":
-    # The formats' modules import Failure and nibble from here.
-    sys.modules["interop"] = sys.modules["__main__"]
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     sys.exit(main())

@@ -1,13 +1,43 @@
-"""AWQ: GPTQModel loads the folder into its PyTorch layers, and quantizes the model itself."""
-from gptqmodel import BACKEND, QuantizeConfig
+"""AWQ: GPTQModel loads the folder into its PyTorch layers, transformers loads it through GPTQModel, and GPTQModel quantizes the
+model itself."""
 import gptqmodel_support as support
+from gptqmodel import BACKEND, QuantizeConfig
+import torch
+
+TORCH = BACKEND.AWQ_TORCH if hasattr(BACKEND, "AWQ_TORCH") else BACKEND.TORCH_AWQ
 
 
 def read(folder):
-    return support.read(folder, BACKEND.AWQ_TORCH if hasattr(BACKEND, "AWQ_TORCH") else BACKEND.TORCH_AWQ)
+    return support.read(folder, TORCH)
+
+
+def run(folder, ids):
+    """In half precision, which its layers insist on; then their decoded weights in single precision; then as transformers loads
+    it."""
+    model = support.load(folder, TORCH)
+    yield "float16", lambda: support.logits(model, ids), {}
+    yield "decoded, float32", lambda: support.logits(plain(model), ids), {"weights": torch.float16}
+    yield "transformers float16", lambda: support.logits(support.load_by_transformers(folder), ids), {"like": "float16"}
+
+
+def plain(model):
+    """Its layers' decoded weights in ordinary ones."""
+    for name, module in support.layers(model):
+        layer = torch.nn.Linear(module.in_features, module.out_features, bias=False)
+        layer.weight.data = support.products(module)
+        model.set_submodule(name, layer)
+    return model.float()
+
+
+def config(**settings):
+    return support.quantized(
+        lambda: QuantizeConfig(**{"bits": 4, "group_size": 64, "quant_method": "awq", "format": "gemm", "sym": False} | settings))
 
 
 WRITERS = {
-    "gemm": support.quantized(
-        lambda: QuantizeConfig(bits=4, group_size=64, quant_method="awq", format="gemm", sym=False)),
+    "gemm": config(),
+    "groups of 128": config(group_size=128),
+    "groups of 32": config(group_size=32),
+    "group -1": config(group_size=-1),
+    "symmetric": config(sym=True),
 }

@@ -3,27 +3,46 @@ import os
 
 # On machines of few processors the package would give itself fewer workers than it asks for.
 os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
+# Its layers would compile their decoding with a C++ compiler.
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 import torch
-from gptqmodel import BACKEND, GPTQModel
+from gptqmodel import GPTQModel
 from gptqmodel.nn_modules.qlinear import BaseQuantLinear
+from transformers import AutoModelForCausalLM
 
 TEXTS = ["The quick brown fox jumps over the lazy dog. " * 12, "Numbers: 1 2 3 4 5 6 7 8 9 10, and so on. " * 12] * 4
 
 
+def load(folder, backend):
+    return GPTQModel.load(str(folder), device="cpu", backend=backend, dtype=torch.float16).model.eval()
+
+
+def load_by_transformers(folder):
+    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float16, device_map="cpu").eval()
+
+
+def layers(model):
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, BaseQuantLinear)]
+
+
+def products(module):
+    """What a layer makes of the rows of a unit matrix: its weights in half precision, whatever its kernel."""
+    unit = torch.eye(module.in_features, dtype=torch.float16)
+    with torch.no_grad():
+        value = module(unit).float()
+    if getattr(module, "bias", None) is not None:
+        value = value - module.bias.float()
+    return value.T.contiguous()
+
+
 def read(folder, backend):
-    """What each layer makes of the columns of a unit matrix: its weights in half precision, whatever its kernel."""
-    model = GPTQModel.load(str(folder), device="cpu", backend=backend, dtype=torch.float16)
-    weights = {}
-    for name, module in model.model.named_modules():
-        if isinstance(module, BaseQuantLinear):
-            unit = torch.eye(module.in_features, dtype=torch.float16)
-            with torch.no_grad():
-                value = module(unit).float()
-            if getattr(module, "bias", None) is not None:
-                value = value - module.bias.float()
-            weights[name.removeprefix("model.model.") + ".weight"] = value.T.contiguous().numpy()
-    return {name if name.startswith(("model.", "lm_head")) else f"model.{name}": value for name, value in weights.items()}
+    return {f"{name}.weight": products(module).numpy() for name, module in layers(load(folder, backend))}
+
+
+def logits(model, ids):
+    with torch.no_grad():
+        return model(torch.tensor([ids]), use_cache=False).logits[0].float()
 
 
 def quantized(config):

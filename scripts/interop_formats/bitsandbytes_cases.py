@@ -55,11 +55,12 @@ def logits(model, ids):
 def run(folder, ids):
     """In single precision, and as it is loaded by itself. LLM.int8() always rounds its inputs; its decoded weights are run too."""
     model = load(folder, dtype=torch.float32)
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            parameter.data = parameter.data.float()
     eight = {name: module for name, module in model.named_modules() if isinstance(module, bnb.nn.Linear8bitLt)}
     if eight:
+        # transformers leaves the rest of such a model in its own type, whatever it is asked for.
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.float()
         changes = {name: rounded(module.state.threshold) for name, module in eight.items()}
         yield "8-bit inputs", lambda: logits(model, ids), {"rounding": changes.get}
         yield "decoded, float32", lambda: logits(plain(model, eight), ids), {"like": "float32"}

@@ -55,12 +55,13 @@ def logits(model, ids):
 def run(folder, ids):
     """In single precision, and as it is loaded by itself. LLM.int8() always rounds its inputs; its decoded weights are run too."""
     model = load(folder, dtype=torch.float32)
+    # transformers leaves the rest of some models in its own type, whatever it is asked for. Packed codes may be floats by name.
+    for module in model.modules():
+        for parameter in module.parameters(recurse=False):
+            if parameter.is_floating_point() and not isinstance(module, bnb.nn.Linear4bit):
+                parameter.data = parameter.data.float()
     eight = {name: module for name, module in model.named_modules() if isinstance(module, bnb.nn.Linear8bitLt)}
     if eight:
-        # transformers leaves the rest of such a model in its own type, whatever it is asked for.
-        for parameter in model.parameters():
-            if parameter.is_floating_point():
-                parameter.data = parameter.data.float()
         changes = {name: rounded(module.state.threshold) for name, module in eight.items()}
         yield "8-bit inputs", lambda: logits(model, ids), {"rounding": changes.get}
         yield "decoded, float32", lambda: logits(plain(model, eight), ids), {"like": "float32"}
@@ -70,8 +71,9 @@ def run(folder, ids):
             in_floats(module)
     yield "float32", lambda: logits(model, ids), {}
     loaded = load(folder)
-    kind = str(loaded.dtype).removeprefix("torch.")
-    if kind != "float32":
+    kinds = {loaded.dtype} | {module.compute_dtype for module in loaded.modules() if isinstance(module, bnb.nn.Linear4bit)}
+    kind = next((kind for kind in ("bfloat16", "float16") if getattr(torch, kind) in kinds), None)
+    if kind:
         yield kind, lambda: logits(loaded, ids), {}
 
 

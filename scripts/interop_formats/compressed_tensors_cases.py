@@ -73,8 +73,8 @@ def quantize(module, args):
     module.quantization_status = QuantizationStatus.FROZEN
 
 
-def compressed(*groups, dtype=torch.float16):
-    """Each group has targets and settings of weights."""
+def compressed(*groups, dtype=torch.float16, storage=None):
+    """Each group has targets and settings of weights; `storage` is a format that the package would not choose by itself."""
 
     def write(model, output, binary):
         loaded = AutoModelForCausalLM.from_pretrained(str(model), dtype=dtype)
@@ -86,7 +86,7 @@ def compressed(*groups, dtype=torch.float16):
             scheme = getattr(module, "quantization_scheme", None)
             if scheme is not None and scheme.weights is not None:
                 quantize(module, scheme.weights)
-        compressor = ModelCompressor.from_pretrained_model(loaded)
+        compressor = ModelCompressor.from_pretrained_model(loaded, storage)
         compressor.compress_model(loaded)
         loaded.save_pretrained(str(output))
         compressor.update_config(str(output))
@@ -112,6 +112,9 @@ WRITERS = {
     "int8 channels": all_layers(8, True, "channel"),
     "int8 channels, asymmetric": all_layers(8, False, "channel"),
     "int8 tensor": all_layers(8, True, "tensor"),
+    "int8 channels, int-quantized": all_layers(8, True, "channel", storage="int-quantized"),
+    "int8 channels, asymmetric, int-quantized": all_layers(8, False, "channel", storage="int-quantized"),
+    "int4 groups, naive-quantized": all_layers(4, True, "group", 64, storage="naive-quantized"),
     "float8 channels": all_layers(8, True, "channel", kind="float"),
     "float8 tensor": all_layers(8, True, "tensor", kind="float"),
     "int4 and int8": compressed(

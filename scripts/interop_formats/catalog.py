@@ -1,12 +1,8 @@
 """What scripts/interop runs: for each format its packages, what Nibble writes in it, and what is known not to work."""
 
-# Files of requirements-NAME.txt: packages that cannot share a virtual environment.
-ENVIRONMENTS = ("readers", "gptqmodel")
-
-
 class Format:
     """
-    environment  the virtual environment of its packages
+    environment  the virtual environment of its packages, installed from requirements-ENVIRONMENT.txt
     modules      what must be importable there
     packages     whose versions the page shows
     written      what Nibble writes of the small model: "scheme", "variety:scheme", each with options after a blank
@@ -41,6 +37,11 @@ FORMATS = {
          "int8-row-asym", "int8-tensor-sym", "e4m3-row", "int4-g64-sym --override down_proj=int8-row-sym",
          "int4-g64-sym-act" + ORDERED],
         ["int4-g64-sym", "int4-g64-asym", "int8-row-sym", "e4m3-row"]),
+    "llm-compressor": Format(
+        "llmcompressor", ["llmcompressor", "compressed_tensors"], ["llmcompressor", "compressed-tensors", "transformers", "torch"],
+        ["compressed-tensors:int4-g128-sym", "compressed-tensors:int4-g64-asym", "compressed-tensors:int8-row-sym",
+         "compressed-tensors:e4m3-row"],
+        []),
     "mlx": Format(
         "readers", ["mlx", "mlx_lm"], ["mlx", "mlx-lm"],
         ["int4-g64-min", "int8-g32-min", "int3-g64-min-bf16", "int6-g128-min-f32", "int2-g64-min", "int5-g32-min", "mxfp4",

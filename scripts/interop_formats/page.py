@@ -11,9 +11,9 @@ Docs/Interop.md`; change `scripts/interop_formats`, not this page.
     scripts/interop gptq --only 3                 of these only the cases whose name contains 3
     scripts/interop --reference SmolLM2-135M --markdown Docs/Interop.md
 
-The script installs the packages into two virtual environments of `.build-interop` (`scripts/interop_formats/requirements-*.txt`: GPTQModel wants a later
-PyTorch than the others), which take some gigabytes. All run on the processor. llama-cpp-python, GPTQModel and its pypcre are built
-while they are installed, where pip finds no wheel: that needs a C++ compiler.
+The script installs the packages into three virtual environments of `.build-interop` (`scripts/interop_formats/requirements-*.txt`: GPTQModel
+wants a later PyTorch than the others, llm-compressor an older transformers), which take some gigabytes. All run on the processor.
+llama-cpp-python, GPTQModel and its pypcre are built while they are installed, where pip finds no wheel: that needs a C++ compiler.
 
 The small model is a Llama of two blocks, 256 features and random weights{reference}. Three things are compared:
 

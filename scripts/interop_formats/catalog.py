@@ -22,11 +22,11 @@ FORMATS = {
          "int8-row-sym", "int4-g64-sym-act" + ORDERED, "int4-g64-sym --override down_proj=int8-g64-sym", "int4-g64-asym",
          "gptq_v2:int4-g64-sym", "gptq_v2:int4-g64-asym", "gptq_v2:int4-row-asym", "gptq_v2:int3-g64-asym",
          "gptq_v2:int2-g32-asym", "gptq_v2:int8-g128-asym", "gptq_v2:int4-g64-asym-act" + ORDERED],
-        ["int4-g64-sym", "int8-row-sym", "gptq_v2:int4-g64-asym", "gptq_v2:int3-g32-asym"]),
+        ["int4-g64-sym", "gptq_v2:int3-g32-asym"]),
     "awq": Format(
         "gptqmodel", ["gptqmodel"], ["gptqmodel", "transformers", "torch"],
         ["int4-g128-asym", "int4-g64-asym", "int4-g32-asym", "int4-row-asym", "int4-g128-sym"],
-        ["int4-g64-asym", "int4-g32-sym"]),
+        ["int4-g64-asym"]),
     "bitsandbytes": Format(
         "readers", ["bitsandbytes", "accelerate"], ["bitsandbytes", "transformers", "torch"],
         ["nf4-g64", "nf4-g64-dq", "fp4-g64", "fp4-g64-dq", "nf4-g128", "int8-row-sym-f32"],
@@ -36,7 +36,7 @@ FORMATS = {
         ["int4-g128-sym", "int4-g64-asym", "int4-row-sym", "int3-g64-sym", "int2-g32-asym", "int8-g128-sym", "int8-row-sym",
          "int8-row-asym", "int8-tensor-sym", "e4m3-row", "int4-g64-sym --override down_proj=int8-row-sym",
          "int4-g64-sym-act" + ORDERED],
-        ["int4-g64-sym", "int4-g64-asym", "int8-row-sym", "e4m3-row"]),
+        ["int4-g64-sym", "int4-g64-asym", "int8-row-sym"]),
     "llm-compressor": Format(
         "llmcompressor", ["llmcompressor", "compressed_tensors"], ["llmcompressor", "compressed-tensors", "transformers", "torch"],
         ["compressed-tensors:int4-g128-sym", "compressed-tensors:int4-g64-asym", "compressed-tensors:int8-row-sym",
@@ -46,12 +46,13 @@ FORMATS = {
         "readers", ["mlx", "mlx_lm"], ["mlx", "mlx-lm"],
         ["int4-g64-min", "int8-g32-min", "int3-g64-min-bf16", "int6-g128-min-f32", "int2-g64-min", "int5-g32-min", "mxfp4",
          "int4-g64-min --embedding-type int6-g64-min --output-type int8-g64-min"],
-        ["int4-g64-min", "int3-g32-min-bf16", "int8-g64-min", "mxfp4"]),
+        # MLX takes many minutes for mxfp4 on processors.
+        ["int4-g64-min", "int8-g64-min"]),
     "gguf": Format(
         "readers", ["gguf", "llama_cpp"], ["llama-cpp-python", "gguf"],
         ["f32", "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k_m", "q4_k_m", "q5_k_m", "q6_k", "iq4_nl",
          "iq4_xs"],
-        ["f32", "bf16", "q4_0", "q4_1", "q8_0", "q4_k_m", "q6_k", "iq4_nl"]),
+        ["q4_0", "q4_1", "q8_0", "q4_k_m"]),
 }
 
 # Format, direction, case, and the step where only one of the readers fails: words of the message that it ends with, and why it is

@@ -27,9 +27,13 @@ def describe(row):
         if "refused" in judged:
             parts.append(f"{judged['arithmetic']}: known not to work")
         else:
-            allowed = f" of {judged['tolerance']:.1e}" if judged["tolerance"] > 1e-3 else ""
-            parts.append(f"{judged['arithmetic']} {judged['difference']:.1e}{allowed}")
-    return "; ".join(parts + [f"run {row['run']['difference']:.1e}"])
+            parts.append(f"{judged['arithmetic']} {figure(judged)}")
+    return "; ".join(parts + [f"run {figure(row['run'])}"])
+
+
+def figure(judged):
+    allowed = f" of {judged['tolerance']:.1e}" if judged["tolerance"] > 1e-3 else ""
+    return f"{judged['difference']:.1e}{allowed}"
 
 
 def show(row):

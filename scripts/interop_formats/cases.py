@@ -6,13 +6,14 @@ A case holds a folder (or file) that Nibble or the package wrote against itself,
 - run: Nibble runs the folder (`nibble evaluate`), and the mean log likelihood of the prompt's second half is held against that
   of the decoded weights. Nibble multiplies schemes in single precision, GGUF's blocks with inputs rounded in blocks of 32.
 """
-import importlib, importlib.metadata, json, math, shutil, subprocess, traceback
+import importlib, importlib.metadata, json, math, shutil, signal, subprocess, traceback
 
 import arithmetic
 from catalog import EXCEPTIONS, FORMATS
 from making import Failure, nibble
 
 WEIGHTS = 1e-3
+SECONDS = 1800
 
 
 def decode(binary, model, folder):
@@ -93,6 +94,10 @@ def check(binary, output, model, folder, module, row):
     row["run"] = run(binary, output, model, ids, expected, module)
 
 
+def late(signal, frame):
+    raise Failure(f"took longer than {SECONDS} seconds")
+
+
 def remove(output):
     shutil.rmtree(output) if output.is_dir() else output.unlink(missing_ok=True)
 
@@ -106,6 +111,8 @@ def cases(name, binary, model, folder, written, wanted):
         row = {"format": name, "model": model.name, "direction": direction, "what": what}
         words, reason = EXCEPTIONS.get((name, direction, what), (None, None))
         try:
+            signal.signal(signal.SIGALRM, late)
+            signal.alarm(SECONDS)
             remove(output)
             make(output)
             check(binary, output, model, folder, module, row)
@@ -115,6 +122,7 @@ def cases(name, binary, model, folder, written, wanted):
         except Exception as error:
             traceback.print_exc()
             row |= {"state": "FAIL", "text": f"{type(error).__name__}: " + " ".join(str(error).split())[:300]}
+        signal.alarm(0)
         if words and row["state"] == "same":
             row |= {"state": "FAIL", "text": f"works, in spite of the exception: {reason}"}
         elif words and words in row["text"]:

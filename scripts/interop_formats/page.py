@@ -42,8 +42,11 @@ def steps(rows):
             name = judged["arithmetic"]
             if name not in largest or judged["difference"] > largest[name]["difference"]:
                 largest[name] = judged
-    return [f"{name} {judged['difference']:.1e}" + (f" of {judged['tolerance']:.1e}" if judged["tolerance"] > 1e-3 else "")
-            for name, judged in largest.items()]
+    return [f"{name} {figure(judged)}" for name, judged in largest.items()]
+
+
+def figure(judged):
+    return f"{judged['difference']:.1e}" + (f" of {judged['tolerance']:.1e}" if judged["tolerance"] > 1e-3 else "")
 
 
 def summary(rows):
@@ -56,7 +59,7 @@ def summary(rows):
                 if same:
                     lines.append(
                         f"| {name} | {model} | {direction} | {len(same)} | {max(row['weights']['difference'] for row in same):.1e} | "
-                        f"{'; '.join(steps(same))} | {max(row['run']['difference'] for row in same):.1e} |")
+                        f"{'; '.join(steps(same))} | {figure(max((row['run'] for row in same), key=lambda run: run['difference']))} |")
     return lines
 
 

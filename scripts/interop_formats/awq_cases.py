@@ -1,14 +1,21 @@
 """AWQ: GPTQModel loads the folder into its PyTorch layers, transformers loads it through GPTQModel, and GPTQModel quantizes the
 model itself."""
 import gptqmodel_support as support
-from gptqmodel import BACKEND, QuantizeConfig
 import torch
+from gptqmodel import BACKEND, QuantizeConfig
+from gptqmodel.quantization.awq.utils.packing_utils import dequantize_gemm
 
 TORCH = BACKEND.AWQ_TORCH if hasattr(BACKEND, "AWQ_TORCH") else BACKEND.TORCH_AWQ
 
 
 def read(folder):
-    return support.read(folder, TORCH)
+    return {f"{name}.weight": decoded(module).numpy() for name, module in support.layers(support.load(folder, TORCH))}
+
+
+def decoded(module):
+    """By the decoder that its layers call, which multiplies in half precision."""
+    return dequantize_gemm(
+        module.qweight, module.qzeros, module.scales, module.bits, module.group_size).float().T.contiguous()
 
 
 def run(folder, ids):
@@ -24,7 +31,7 @@ def plain(model):
     """Its layers' decoded weights in ordinary ones."""
     for name, module in support.layers(model):
         layer = torch.nn.Linear(module.in_features, module.out_features, bias=False)
-        layer.weight.data = support.products(module)
+        layer.weight.data = decoded(module)
         model.set_submodule(name, layer)
     return model.float()
 

@@ -1,13 +1,16 @@
 """GPTQ: GPTQModel loads the folder into its PyTorch layers, transformers loads it through GPTQModel, and GPTQModel quantizes
 the model itself."""
 import gptqmodel_support as support
+import torch
 from gptqmodel import BACKEND, QuantizeConfig
 
 TORCH = BACKEND.GPTQ_TORCH if hasattr(BACKEND, "GPTQ_TORCH") else BACKEND.TORCH
 
 
 def read(folder):
-    return support.read(folder, TORCH)
+    """In single precision, as its layers compute once their scales are floats."""
+    layers = support.layers(support.load(folder, TORCH).float())
+    return {f"{name}.weight": support.products(module, torch.float32).numpy() for name, module in layers}
 
 
 def run(folder, ids):

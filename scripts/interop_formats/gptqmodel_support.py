@@ -26,18 +26,13 @@ def layers(model):
     return [(name, module) for name, module in model.named_modules() if isinstance(module, BaseQuantLinear)]
 
 
-def products(module):
-    """What a layer makes of the rows of a unit matrix: its weights in half precision, whatever its kernel."""
-    unit = torch.eye(module.in_features, dtype=torch.float16)
+def products(module, dtype):
+    """What a layer makes of the rows of a unit matrix: its weights, whatever its kernel."""
     with torch.no_grad():
-        value = module(unit).float()
+        value = module(torch.eye(module.in_features, dtype=dtype)).float()
     if getattr(module, "bias", None) is not None:
         value = value - module.bias.float()
     return value.T.contiguous()
-
-
-def read(folder, backend):
-    return {f"{name}.weight": products(module).numpy() for name, module in layers(load(folder, backend))}
 
 
 def logits(model, ids):

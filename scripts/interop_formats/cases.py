@@ -56,7 +56,7 @@ def run(binary, output, model, ids, expected, module):
     text.write_text(arithmetic.TEXT)
     result = subprocess.run(
         [binary, "evaluate", str(output), "--text", str(text), "--context", str(len(ids)), "--chunks", "1", "--cache-type",
-         "f32", "--threads", "1", "--quiet", "--json"], capture_output=True, text=True)
+         "f32", "--float-products", "--threads", "1", "--quiet", "--json"], capture_output=True, text=True)
     if result.returncode != 0:
         raise Failure(f"nibble evaluate: {(result.stderr.strip().splitlines() or ['no message'])[-1][:120]}")
     rounding = getattr(module, "own_rounding", lambda output: None)(output)

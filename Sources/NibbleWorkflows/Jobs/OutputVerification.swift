@@ -49,10 +49,11 @@ struct OutputVerification {
       let record = records[chunk.task]
       let result = try compare(chunk, task, record, hashes[index], scratch)
       results.withLock { $0[index] = result }
-      task.releaseSource(chunk.rows)
       if pages.finish(chunk) {
         task.releaseSource()
         record.releasePages()
+      } else {
+        task.releaseSource(chunk.rows)
       }
       meter.add(chunk.rows.count * task.sourceRowByteCount)
     }

@@ -39,8 +39,7 @@ struct TensorTransfer {
         let hash = try transfer(chunk, task, to: writer, scratch)
         hashes.withLock { $0[index] = hash }
       }
-      task.releaseSource(chunk.rows)
-      if pages.finish(chunk) { task.releaseSource() }
+      if pages.finish(chunk) { task.releaseSource() } else { task.releaseSource(chunk.rows) }
       meter.add(chunk.rows.count * task.sourceRowByteCount)
     }
     return hashes.withLock { $0.compactMap { $0 } }

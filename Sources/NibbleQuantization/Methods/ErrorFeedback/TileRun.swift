@@ -59,10 +59,12 @@ final class TileRun {
       if metric.isSeparable { mergeBetter() } else { _ = keepBetter() }
     }
     best.judge(target)
+    var isRefined = false
     for _ in 0..<roundCount {
       if !refine() { break }
+      isRefined = true
     }
-    best.judge(target)
+    if isRefined { best.judge(target) }
     let after = best.measuredObjectives(target)
     for lane in 0..<count {
       // Sums that were kept up to date are not exact: the last word is that of whole ones.

@@ -35,6 +35,8 @@ public final class Activations {
 /// Memory for activations that is used again, so that generation allocates nothing after its first token.
 final class ActivationPool {
   private var free: [Int: [UnsafeMutableRawPointer]] = [:]
+  /// Bytes of all matrices, in use or not.
+  private(set) var byteCount = 0
 
   deinit {
     for pointer in free.values.joined() { pointer.deallocate() }
@@ -43,6 +45,7 @@ final class ActivationPool {
   func matrix(_ rowCount: Int, _ columnCount: Int) -> Activations {
     let capacity = max(64, (rowCount * columnCount).nextPowerOfTwo)
     let reused = free[capacity]?.popLast()
+    if reused == nil { byteCount += 4 * capacity }
     let memory =
       reused ?? UnsafeMutableRawPointer.allocate(byteCount: 4 * capacity, alignment: 64)
     return Activations(

@@ -19,18 +19,27 @@ struct Attention {
   let softcap: Float
   /// Tokens of each of the sequences that follow one another in the rows; nil = all rows are one sequence.
   var sequenceTokenCount: Int?
+  /// Where each row stands, where rows attend one by one: the arithmetic is then that of a run of one token, and so are
+  /// the bits. Nil = rows follow what `cache` holds.
+  var places: [RowPlace]?
 
   private var groupCount: Int { config.headCount / config.keyValueHeadCount }
-  private var tileTokenCount: Int { max(1, 32 / groupCount) }
+  private var tileTokenCount: Int { places == nil ? Self.tileTokenCount(config) : 1 }
+
+  /// Tokens of a tile, from the first token of a run on.
+  static func tileTokenCount(_ config: ModelConfig) -> Int {
+    max(1, 32 / (config.headCount / config.keyValueHeadCount))
+  }
 
   /// Writes the new tokens' keys and values, `[tokens, key-value heads · head size]`, into the cache.
   func store(_ keys: Activations, _ values: Activations) {
     for row in 0..<keys.rowCount {
+      let place = places?[row] ?? RowPlace(cache: cache, position: cache.count + row)
       for head in 0..<config.keyValueHeadCount {
         let column = head * config.headFeatureCount
-        cache.store(
+        place.cache.store(
           key: keys.row(row) + column, value: values.row(row) + column, block: block, head: head,
-          position: cache.count + row)
+          position: place.position)
       }
     }
   }
@@ -57,7 +66,10 @@ struct Attention {
       }
     }
     // Waking threads costs more than the attention of one token over a few positions.
-    if queries.rowCount * (cache.count + queries.rowCount) < 64 {
+    let positionCount =
+      places?.reduce(0) { $0 + $1.position + 1 }
+      ?? queries.rowCount * (cache.count + queries.rowCount)
+    if positionCount < 64 {
       body(0..<itemCount)
     } else {
       pool.rows(itemCount, body)
@@ -69,6 +81,9 @@ struct Attention {
     _ scratch: UnsafeMutablePointer<Float>
   ) {
     let column = head * groupCount * config.headFeatureCount
+    let place = places?[tokens.lowerBound]
+    let cache = place?.cache ?? self.cache
+    let firstPosition = place?.position ?? cache.count + tokens.lowerBound - start
     var tile = nk_attention_tile(
       query: queries.row(tokens.lowerBound) + column,
       result: result.row(tokens.lowerBound) + column,
@@ -76,8 +91,8 @@ struct Attention {
       values: cache.values(block: block, head: head, from: start),
       scratch: scratch, token_stride: queries.columnCount, row_count: tokens.count * groupCount,
       group_count: groupCount, head_size: config.headFeatureCount,
-      first_position: cache.count + tokens.lowerBound - start, window: window ?? 0, scale: scale,
-      softcap: softcap, element: cache.type == .float16 ? NK_ATTENTION_HALF : NK_ATTENTION_FLOAT)
+      first_position: firstPosition, window: window ?? 0, scale: scale, softcap: softcap,
+      element: cache.type == .float16 ? NK_ATTENTION_HALF : NK_ATTENTION_FLOAT)
     nk_attend(&tile)
   }
 }

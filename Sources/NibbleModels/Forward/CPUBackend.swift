@@ -3,12 +3,15 @@ internal import NibbleTensors
 
 /// Runs a forward pass on the CPU, in single precision, with weights in their file bytes.
 ///
-/// One call of ``begin(tokenCount:)`` per run of tokens; all rows of all values then belong to the positions from
-/// `cache.count` on.
+/// One call of ``begin(_:tokenCount:laterCount:)`` per run of tokens; all rows of all values then belong to the positions
+/// from `cache.count` on. Or one of ``begin(_:)``, and each row belongs to its own place.
 final class CPUBackend: ForwardBackend {
   typealias Value = Activations
 
-  let cache: KeyValueCache
+  /// What the sequence that is being run has left; several sequences may take turns.
+  private(set) var cache: KeyValueCache
+  /// Where each row stands; nil = rows follow what ``cache`` holds.
+  private var places: [RowPlace]?
   /// For each block with a mixture, the tokens that each expert has seen so far.
   private(set) var expertTokenCounts: [Int: [Int]] = [:]
   private let config: ModelConfig
@@ -58,12 +61,26 @@ final class CPUBackend: ForwardBackend {
     windowRotary = config.windowRope.map { RotaryTable($0, headFeatureCount: headFeatureCount) }
   }
 
-  /// Prepares for a run of `tokenCount` tokens after those in the cache, which `laterCount` more will follow at once.
-  func begin(tokenCount: Int, laterCount: Int) {
+  /// Prepares for a run of `tokenCount` tokens after those in `cache`, which `laterCount` more will follow at once.
+  func begin(_ cache: KeyValueCache, tokenCount: Int, laterCount: Int) {
+    self.cache = cache
+    places = nil
     let count = cache.count + tokenCount
     precondition(count <= cache.capacity)
     rotary?.prepare(positions: count, sequenceCount: count + laterCount)
     windowRotary?.prepare(positions: count, sequenceCount: count + laterCount)
+  }
+
+  /// Prepares for rows that may belong to several sequences, each row as if it were a run of one token.
+  ///
+  /// - Parameter places: where each row stands; ``ModelConfig/ropeVariants(sequenceCount:)`` of the sequences up to there
+  ///   are all the same.
+  func begin(_ places: [RowPlace]) {
+    precondition(!places.isEmpty && places.allSatisfy { $0.position < $0.cache.capacity })
+    self.places = places
+    let count = places.reduce(0) { max($0, $1.position + 1) }
+    rotary?.prepare(positions: count, sequenceCount: places[0].position + 1)
+    windowRotary?.prepare(positions: count, sequenceCount: places[0].position + 1)
   }
 
   func embed(_ tokens: [Int]) -> Activations {
@@ -88,7 +105,7 @@ final class CPUBackend: ForwardBackend {
 
   /// The position of a row within its sequence.
   private func position(of row: Int) -> Int {
-    cache.count + (sequenceTokenCount.map { row % $0 } ?? row)
+    places?[row].position ?? cache.count + (sequenceTokenCount.map { row % $0 } ?? row)
   }
 
   func norm(_ x: Activations, _ weight: TensorID) -> Activations {
@@ -186,7 +203,7 @@ final class CPUBackend: ForwardBackend {
     let attention = Attention(
       config: config, cache: cache, block: sequenceTokenCount == nil ? block : 0, pool: pool,
       window: config.window(ofBlock: block), scale: config.attentionScale,
-      softcap: config.attentionSoftcap, sequenceTokenCount: sequenceTokenCount)
+      softcap: config.attentionSoftcap, sequenceTokenCount: sequenceTokenCount, places: places)
     attention.store(keys, values)
     let y = memory.matrix(queries.rowCount, queries.columnCount)
     attention.attend(queries, into: y)

@@ -29,6 +29,7 @@ struct ChatCommand: ParsableCommand {
   @Option(help: "Tokens that the whole conversation may take.")
   var context = 4096
 
+  @OptionGroup var speculation: SpeculationOptions
   @OptionGroup var sampling: SamplingArguments
   @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
@@ -62,19 +63,23 @@ struct ChatCommand: ParsableCommand {
   }
 
   private func answer(_ message: String, _ chat: ChatSession, _ options: SamplingOptions) throws {
-    let finish = try chat.send(message, options: options, tokenLimit: maxTokens) { piece in
+    let finish = try chat.send(
+      message, options: options, tokenLimit: maxTokens, guessLimit: speculation.speculate
+    ) { piece in
       if !output.json { write(piece) }
       return true
     }
     guard output.json else {
       write("\n")
       if finish == .context { output.note("the context is full: the answer was cut") }
+      speculation.note(chat.speculation, output)
       return
     }
-    let result: JSONValue = [
+    var result = JSONObject([
       "answer": .string(chat.messages.last?.content ?? ""),
       "finish": .string(finish?.rawValue ?? ""),
-    ]
-    print(result.text())
+    ])
+    result["speculation"] = speculation.json(chat.speculation)
+    print(JSONValue.object(result).text())
   }
 }

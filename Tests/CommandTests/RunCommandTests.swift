@@ -62,6 +62,11 @@ import Testing
     let single = try perplexity(["--cache-type", "f32"])
     #expect(single != usual)
     #expect(abs(single / usual - 1) < 1e-3)
+    for type in ["bf16", "q8_0"] {
+      let rounded = try perplexity(["--cache-type", type])
+      #expect(rounded != usual)
+      #expect(abs(rounded / usual - 1) < 1e-2)
+    }
   }
 
   @Test("generate: repeatable, the seed decides, the prompt comes first")

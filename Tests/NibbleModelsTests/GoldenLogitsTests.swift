@@ -9,8 +9,16 @@ import Testing
 @Suite struct GoldenLogitsTests {
   static let names = GoldenModel.names
 
-  /// What the largest difference may be. Keys and values in half precision are off by up to 2⁻¹¹ of a value.
-  private func tolerance(_ type: CacheType) -> Float { type == .float32 ? 1e-4 : 1e-3 }
+  /// What the largest difference may be. Keys and values in half precision are off by up to 2⁻¹¹ of a value, as bfloat16 by up
+  /// to 2⁻⁸ of it, in blocks by up to 1/254 of the block's largest.
+  private func tolerance(_ type: CacheType) -> Float {
+    switch type {
+    case .float32: 1e-4
+    case .float16: 1e-3
+    case .bfloat16: 1.2e-2
+    case .blocks8: 4e-2
+    }
+  }
 
   @Test(arguments: names, CacheType.allCases)
   func agreesWithTransformersInOnePass(_ name: String, _ type: CacheType) throws {
@@ -92,7 +100,7 @@ import Testing
   @Test func singlePrecisionCacheRoundsNothing() throws {
     let model = try LanguageModel(path: Fixtures.path("models/llama-grouped"))
     let golden = try GoldenModel.cases("llama-grouped")[2]
-    let differences = try CacheType.allCases.map { type in
+    let differences = try [CacheType.float16, .float32].map { type in
       let session = InferenceSession(
         model, contextCount: 128, pool: WorkerPool(threadCount: 1), cacheType: type)
       return GoldenModel.difference(try session.run(golden.prompt), row: 0, golden.logits)
@@ -100,9 +108,10 @@ import Testing
     #expect(differences[1] < differences[0] / 4, "\(differences)")
   }
 
-  @Test func forgetsWhatIsTruncated() throws {
+  @Test(arguments: CacheType.allCases) func forgetsWhatIsTruncated(_ type: CacheType) throws {
     let model = try LanguageModel(path: Fixtures.path("models/llama-grouped"))
-    let session = InferenceSession(model, contextCount: 64, pool: WorkerPool(threadCount: 1))
+    let session = InferenceSession(
+      model, contextCount: 64, pool: WorkerPool(threadCount: 1), cacheType: type)
     _ = try session.run([5, 6, 7, 8])
     let expected = try session.run([9]).withRow(0) { Array($0) }
     session.truncate(to: 4)

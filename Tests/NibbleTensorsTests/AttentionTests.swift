@@ -108,5 +108,16 @@ import Testing
       halfKeys, halfValues, NK_ATTENTION_HALF,
       Self.expected(
         shape, queries, halfKeys.map(Half.float), halfValues.map(Half.float), scale: scale))
+    let (shortKeys, shortValues) = (keys.map(BFloat16.bits), values.map(BFloat16.bits))
+    check(
+      shortKeys, shortValues, NK_ATTENTION_BFLOAT,
+      Self.expected(
+        shape, queries, shortKeys.map(BFloat16.float), shortValues.map(BFloat16.float),
+        scale: scale))
+    let blockKeys = RoundedRows(keys, size: shape.size)
+    let blockValues = RoundedRows(values, size: shape.size)
+    check(
+      blockKeys.bytes, blockValues.bytes, NK_ATTENTION_BLOCKS,
+      Self.expected(shape, queries, blockKeys.values, blockValues.values, scale: scale))
   }
 }

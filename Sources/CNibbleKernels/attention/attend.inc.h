@@ -84,14 +84,26 @@ static inline void nk_softmax_step(float *scores, size_t count, float *maximum, 
   *total += part;
 }
 
-/// `count` numbers in single precision: where they are, or converted into `room`.
-static inline const float *nk_widened_float(const float *x, size_t count, float *room) {
-  (void)count, (void)room;
+/// `count` rows in single precision: where they are, or converted into `room`.
+static inline const float *nk_widened_float(const float *x, size_t count, size_t size, float *room) {
+  (void)count, (void)size, (void)room;
   return x;
 }
 
-static inline const float *nk_widened_half(const uint16_t *x, size_t count, float *room) {
-  for (size_t i = 0; i < count; i++) room[i] = NK_HALF(x[i]);
+static inline const float *nk_widened_half(const uint16_t *x, size_t count, size_t size, float *room) {
+  for (size_t i = 0; i < count * size; i++) room[i] = NK_HALF(x[i]);
+  return room;
+}
+
+static inline float nk_bfloat(uint16_t bfloat) {
+  const uint32_t bits = (uint32_t)bfloat << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static inline const float *nk_widened_bfloat(const uint16_t *x, size_t count, size_t size, float *room) {
+  for (size_t i = 0; i < count * size; i++) room[i] = nk_bfloat(x[i]);
   return room;
 }
 
@@ -105,9 +117,18 @@ static inline const float *nk_widened_half(const uint16_t *x, size_t count, floa
 #define NK_NAME(name) name##_half
 #include "attend_element.inc.h"
 
+#define NK_ELEMENT uint16_t
+#define NK_NUMBER(element) nk_bfloat(element)
+#define NK_NAME(name) name##_bfloat
+#include "attend_element.inc.h"
+
+#include "attend_blocks.inc.h"
+
 void NK_ATTEND(const nk_attention_tile *tile) {
-  if (tile->element == NK_ATTENTION_FLOAT)
-    nk_attend_over_float(tile);
-  else
-    nk_attend_over_half(tile);
+  switch (tile->element) {
+    case NK_ATTENTION_FLOAT: nk_attend_over_float(tile); break;
+    case NK_ATTENTION_HALF: nk_attend_over_half(tile); break;
+    case NK_ATTENTION_BFLOAT: nk_attend_over_bfloat(tile); break;
+    case NK_ATTENTION_BLOCKS: nk_attend_over_blocks(tile); break;
+  }
 }

@@ -1,5 +1,5 @@
-// The attention tile over keys and values of one stored type. Included by attend.inc.h, single precision first, with
-// NK_ELEMENT (the stored type), NK_NUMBER (float of an element) and NK_NAME (a function's name for this type).
+// What the attention tile does with keys and values that are stored as plain numbers. Included by attend.inc.h with NK_ELEMENT
+// (the stored type), NK_NUMBER (float of an element) and NK_NAME (a function's name for this type).
 
 /// scale * query . key for one key.
 static inline float NK_NAME(nk_score)(const float *query, const NK_ELEMENT *key, size_t size, float scale) {
@@ -34,72 +34,17 @@ static inline void NK_NAME(nk_add_values)(const float *weights, const NK_ELEMENT
   }
 }
 
-static void NK_NAME(nk_attend_over)(const nk_attention_tile *tile) {
-  const size_t size = tile->head_size, rows = tile->row_count, group = tile->group_count;
-  const size_t last = tile->first_position + (rows - 1) / group;
-  // Few rows do not repay converting the keys and values for all of them.
-  const int shares = rows >= 4;
-  float *scores = tile->scratch;            // [KEYS]
-  float *sums = scores + KEYS;              // [rows, size]
-  float *maxima = sums + rows * size;       // [rows]
-  float *totals = maxima + rows;            // [rows]
-  float *keys = totals + rows;              // [size, KEYS]
-  float *room = keys + size * KEYS;         // [KEYS, size]
-  memset(sums, 0, rows * size * sizeof(float));
-  for (size_t r = 0; r < rows; r++) {
-    maxima[r] = -INFINITY;
-    totals[r] = 0;
-  }
-  const size_t window = tile->window;
-  size_t start = window && tile->first_position + 1 > window ? tile->first_position + 1 - window : 0;
-  for (size_t first = start; first <= last; first += KEYS) {
-    const size_t count = last + 1 - first < KEYS ? last + 1 - first : KEYS;
-    const NK_ELEMENT *tile_keys = (const NK_ELEMENT *)tile->keys + first * size;
-    const NK_ELEMENT *tile_values = (const NK_ELEMENT *)tile->values + first * size;
-    const float *values = room;
-    if (shares) {
-      for (size_t k = 0; k < count; k++) {
-        for (size_t i = 0; i < size; i++) keys[i * KEYS + k] = NK_NUMBER(tile_keys[k * size + i]);
-      }
-      for (size_t k = count; k < KEYS; k++) {
-        for (size_t i = 0; i < size; i++) keys[i * KEYS + k] = 0;
-      }
-      values = NK_NAME(nk_widened)(tile_values, count * size, room);
-    }
-    for (size_t r = 0; r < rows; r++) {
-      const size_t position = tile->first_position + r / group;
-      if (position < first) continue;
-      size_t seen = position - first + 1 < count ? position - first + 1 : count;
-      size_t skipped = window && position + 1 > window + first ? position + 1 - window - first : 0;
-      if (skipped >= seen) continue;
-      const float *query = tile->query + r / group * tile->token_stride + r % group * size;
-      if (shares) {
-        nk_scores_transposed(query, keys, size, tile->scale, scores);
-      } else {
-        for (size_t k = skipped; k < seen; k++) {
-          scores[k] = NK_NAME(nk_score)(query, tile_keys + k * size, size, tile->scale);
-        }
-      }
-      float *weights = scores + skipped, *sum = sums + r * size;
-      const size_t used = seen - skipped;
-      if (tile->softcap > 0) {
-        for (size_t k = 0; k < used; k++) weights[k] = nk_capped(weights[k], tile->softcap);
-      }
-      nk_softmax_step(weights, used, maxima + r, totals + r, sum, size);
-      if (shares) {
-        nk_add_values_float(weights, values + skipped * size, used, size, sum);
-      } else {
-        NK_NAME(nk_add_values)(weights, tile_values + skipped * size, used, size, sum);
-      }
-    }
-  }
-  for (size_t r = 0; r < rows; r++) {
-    float *result = tile->result + r / group * tile->token_stride + r % group * size;
-    const float factor = 1.0f / totals[r];
-    for (size_t i = 0; i < size; i++) result[i] = sums[r * size + i] * factor;
+/// Row `position` of keys or values.
+static inline const NK_ELEMENT *NK_NAME(nk_row)(const void *rows, size_t position, size_t size) {
+  return (const NK_ELEMENT *)rows + position * size;
+}
+
+/// keys[i][k] of `count` rows.
+static inline void NK_NAME(nk_transpose)(const NK_ELEMENT *rows, size_t count, size_t size, float *keys) {
+  for (size_t k = 0; k < count; k++) {
+    for (size_t i = 0; i < size; i++) keys[i * KEYS + k] = NK_NUMBER(rows[k * size + i]);
   }
 }
 
-#undef NK_ELEMENT
+#include "attend_tile.inc.h"
 #undef NK_NUMBER
-#undef NK_NAME

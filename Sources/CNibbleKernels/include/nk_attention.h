@@ -10,8 +10,29 @@
 /// Keys that one step of the softmax takes together.
 enum { NK_ATTENTION_KEYS = 64 };
 
-/// How keys and values are stored.
-enum nk_attention_element { NK_ATTENTION_HALF, NK_ATTENTION_FLOAT };
+/// How keys and values are stored, a row of head_size numbers a position.
+///
+/// NK_ATTENTION_BLOCKS: the row's codes, head_size bytes of -127...127; then for each run of 32 of them, the last perhaps shorter,
+/// a scale in half precision; then a byte of zeros where head_size is odd. A number is its run's scale times its code.
+enum nk_attention_element { NK_ATTENTION_HALF, NK_ATTENTION_FLOAT, NK_ATTENTION_BFLOAT, NK_ATTENTION_BLOCKS };
+
+/// Codes that share a scale.
+enum { NK_ATTENTION_BLOCK = 32 };
+
+/// Bytes of a row.
+static inline size_t nk_attention_row_bytes(enum nk_attention_element element, size_t head_size) {
+  switch (element) {
+    case NK_ATTENTION_FLOAT: return 4 * head_size;
+    case NK_ATTENTION_HALF:
+    case NK_ATTENTION_BFLOAT: return 2 * head_size;
+    case NK_ATTENTION_BLOCKS: return (head_size + 1) / 2 * 2 + (head_size + NK_ATTENTION_BLOCK - 1) / NK_ATTENTION_BLOCK * 2;
+  }
+  return 0;
+}
+
+/// Rounds a row to NK_ATTENTION_BLOCKS: a run's scale is max|x| / 127 as a half, its codes are to nearest, ties to even. A run
+/// with an infinity, a NaN or a number beyond 8e6 gets an infinite scale and codes of 0, so that scores with it are NaN.
+void nk_attention_round(const float *x, size_t head_size, uint8_t *row);
 
 /// One tile: some tokens, and all query heads that share one key-value head.
 ///
@@ -24,8 +45,8 @@ enum nk_attention_element { NK_ATTENTION_HALF, NK_ATTENTION_FLOAT };
 typedef struct {
   const float *query;  // row r at (r / group_count) * token_stride + (r % group_count) * head_size
   float *result;       // the same layout
-  const void *keys;    // [positions, head_size] of `element`
-  const void *values;  // [positions, head_size] of `element`
+  const void *keys;    // [positions] rows of `element`
+  const void *values;  // [positions] rows of `element`
   float *scratch;      // nk_attention_scratch(row_count, head_size) floats
   size_t token_stride;
   size_t row_count;

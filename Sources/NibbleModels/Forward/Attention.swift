@@ -92,7 +92,7 @@ struct Attention {
       scratch: scratch, token_stride: queries.columnCount, row_count: tokens.count * groupCount,
       group_count: groupCount, head_size: config.headFeatureCount,
       first_position: firstPosition, window: window ?? 0, scale: scale, softcap: softcap,
-      element: cache.type == .float16 ? NK_ATTENTION_HALF : NK_ATTENTION_FLOAT)
+      element: cache.type.element)
     nk_attend(&tile)
   }
 }

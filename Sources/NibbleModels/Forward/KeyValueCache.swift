@@ -1,8 +1,9 @@
+internal import CNibbleKernels
 internal import NibbleTensors
 
 /// The keys and values of all positions so far, for every block and key-value head.
 ///
-/// One head's keys are contiguous, `[positions, head size]`, so that attention streams through them.
+/// One head's keys are contiguous, a row a position, so that attention streams through them.
 final class KeyValueCache {
   /// The format of keys and values.
   let type: CacheType
@@ -12,6 +13,8 @@ final class KeyValueCache {
   var count = 0
   private let headCount: Int
   private let headFeatureCount: Int
+  /// Bytes of one head's key or value at one position.
+  private let rowByteCount: Int
   private let memory: UnsafeMutableRawPointer
 
   /// Memory is reserved at once and becomes resident only as positions are filled.
@@ -26,18 +29,19 @@ final class KeyValueCache {
     self.capacity = capacity
     headCount = config.keyValueHeadCount
     headFeatureCount = config.headFeatureCount
-    let total = 2 * (blockCount ?? config.blockCount) * headCount * capacity * headFeatureCount
-    memory = .allocate(byteCount: type.byteCount * total, alignment: 64)
+    rowByteCount = type.rowByteCount(featureCount: headFeatureCount)
+    let rowCount = 2 * (blockCount ?? config.blockCount) * headCount * capacity
+    memory = .allocate(byteCount: rowByteCount * rowCount, alignment: 64)
   }
 
   deinit { memory.deallocate() }
 
-  /// Keys of one head from a position on, `[capacity - first, head size]` of ``type``.
+  /// Keys of one head from a position on, `capacity - first` rows of ``type``.
   func keys(block: Int, head: Int, from first: Int = 0) -> UnsafeRawPointer {
     UnsafeRawPointer(row(block: block, part: 0, head, position: first))
   }
 
-  /// Values of one head from a position on, `[capacity - first, head size]` of ``type``.
+  /// Values of one head from a position on, `capacity - first` rows of ``type``.
   func values(block: Int, head: Int, from first: Int = 0) -> UnsafeRawPointer {
     UnsafeRawPointer(row(block: block, part: 1, head, position: first))
   }
@@ -56,7 +60,7 @@ final class KeyValueCache {
     block: Int, part: Int, _ head: Int, position: Int
   ) -> UnsafeMutableRawPointer {
     let plane = (2 * block + part) * headCount + head
-    return memory + (plane * capacity + position) * headFeatureCount * type.byteCount
+    return memory + (plane * capacity + position) * rowByteCount
   }
 
   private func encode(_ features: UnsafePointer<Float>, into row: UnsafeMutableRawPointer) {
@@ -65,8 +69,15 @@ final class KeyValueCache {
       Half.encode(
         features, count: headFeatureCount,
         into: row.bindMemory(to: UInt16.self, capacity: headFeatureCount))
+    case .bfloat16:
+      BFloat16.encode(
+        features, count: headFeatureCount,
+        into: row.bindMemory(to: UInt16.self, capacity: headFeatureCount))
     case .float32:
-      row.copyMemory(from: features, byteCount: headFeatureCount * type.byteCount)
+      row.copyMemory(from: features, byteCount: rowByteCount)
+    case .blocks8:
+      nk_attention_round(
+        features, headFeatureCount, row.bindMemory(to: UInt8.self, capacity: rowByteCount))
     }
   }
 }

@@ -29,3 +29,21 @@ int nk_supports(enum nk_instruction_set instruction_set) {
     default: return 0;
   }
 }
+
+/// The furthest instruction set to choose; -1 for no limit.
+static int limit = -1;
+
+int nk_limit_instruction_set(enum nk_instruction_set instruction_set) {
+  if (!nk_supports(instruction_set)) return 0;
+  __atomic_store_n(&limit, (int)instruction_set, __ATOMIC_RELAXED);
+  return 1;
+}
+
+int nk_may_choose(enum nk_instruction_set instruction_set) {
+  if (!nk_supports(instruction_set)) return 0;
+  switch (__atomic_load_n(&limit, __ATOMIC_RELAXED)) {
+    case NK_SCALAR: return instruction_set == NK_SCALAR;
+    case NK_AVX2: return instruction_set != NK_AVX512;
+    default: return 1;
+  }
+}

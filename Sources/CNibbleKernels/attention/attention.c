@@ -26,7 +26,9 @@ void nk_attend(const nk_attention_tile *tile) {
   nk_attend_function function = __atomic_load_n(&best, __ATOMIC_RELAXED);
   if (!function) {
     const enum nk_instruction_set sets[] = {NK_AVX512, NK_AVX2, NK_NEON, NK_SCALAR};
-    for (int i = 0; i < 4 && !function; i++) function = nk_attend_for(sets[i]);
+    for (int i = 0; i < 4 && !function; i++) {
+      if (nk_may_choose(sets[i])) function = nk_attend_for(sets[i]);
+    }
     __atomic_store_n(&best, function, __ATOMIC_RELAXED);
   }
   function(tile);

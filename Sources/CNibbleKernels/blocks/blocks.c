@@ -19,6 +19,6 @@ const nk_block_table *nk_blocks_for(enum nk_instruction_set instruction_set) {
 }
 
 const nk_block_table *nk_blocks(void) {
-  const nk_block_table *table = nk_blocks_for(NK_AVX2);
+  const nk_block_table *table = nk_may_choose(NK_AVX2) ? nk_blocks_for(NK_AVX2) : 0;
   return table ? table : &nk_block_table_scalar;
 }

@@ -18,6 +18,6 @@ const nk_feedback_table *nk_feedback_for(enum nk_instruction_set instruction_set
 }
 
 const nk_feedback_table *nk_feedback(void) {
-  const nk_feedback_table *table = nk_feedback_for(NK_AVX2);
+  const nk_feedback_table *table = nk_may_choose(NK_AVX2) ? nk_feedback_for(NK_AVX2) : 0;
   return table ? table : &nk_feedback_table_scalar;
 }

@@ -22,7 +22,7 @@ const nk_float_table *nk_float_for(enum nk_instruction_set set) {
 const nk_float_table *nk_float(void) {
   static const enum nk_instruction_set best_first[] = {NK_AVX512, NK_AVX2, NK_NEON};
   for (int i = 0; i < 3; i++) {
-    const nk_float_table *table = nk_float_for(best_first[i]);
+    const nk_float_table *table = nk_may_choose(best_first[i]) ? nk_float_for(best_first[i]) : 0;
     if (table) return table;
   }
   return &nk_float_scalar;

@@ -22,7 +22,7 @@ const nk_group_table *nk_groups_for(enum nk_instruction_set instruction_set) {
 }
 
 const nk_group_table *nk_groups(void) {
-  const nk_group_table *table = nk_groups_for(NK_AVX2);
+  const nk_group_table *table = nk_may_choose(NK_AVX2) ? nk_groups_for(NK_AVX2) : 0;
   return table ? table : &nk_group_table_scalar;
 }
 

@@ -37,7 +37,7 @@ const nk_matmul_table *nk_matmul_for(enum nk_instruction_set set) {
 const nk_matmul_table *nk_matmul(void) {
   static const enum nk_instruction_set best_first[] = {NK_AVX512, NK_AVX2, NK_NEON};
   for (int i = 0; i < 3; i++) {
-    const nk_matmul_table *table = nk_matmul_for(best_first[i]);
+    const nk_matmul_table *table = nk_may_choose(best_first[i]) ? nk_matmul_for(best_first[i]) : 0;
     if (table) return table;
   }
   return &nk_matmul_scalar;

@@ -19,4 +19,4 @@ const nk_panel_table *nk_panels_for(enum nk_instruction_set instruction_set) {
 }
 
 // Plain C is slower at integers than a library is at floats.
-const nk_panel_table *nk_panels(void) { return nk_panels_for(NK_AVX2); }
+const nk_panel_table *nk_panels(void) { return nk_may_choose(NK_AVX2) ? nk_panels_for(NK_AVX2) : 0; }

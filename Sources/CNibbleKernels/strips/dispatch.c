@@ -22,7 +22,7 @@ const nk_strip_table *nk_strip_products_for(enum nk_instruction_set set) {
 const nk_strip_table *nk_strip_products(void) {
   static const enum nk_instruction_set best_first[] = {NK_AVX512, NK_AVX2, NK_NEON};
   for (int i = 0; i < 3; i++) {
-    const nk_strip_table *table = nk_strip_products_for(best_first[i]);
+    const nk_strip_table *table = nk_may_choose(best_first[i]) ? nk_strip_products_for(best_first[i]) : 0;
     if (table) return table;
   }
   return &nk_strips_scalar;

@@ -12,6 +12,7 @@
 #include "nk_instruction_set.h"
 #include "nk_matmul.h"
 #include "nk_panels.h"
+#include "nk_roofs.h"
 #include "nk_strips.h"
 
 #endif

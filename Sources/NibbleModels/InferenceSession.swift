@@ -1,3 +1,4 @@
+internal import NibbleQuantization
 public import NibbleTensors
 
 /// One sequence of tokens being run through a model, with the keys and values of all positions so far.
@@ -24,6 +25,8 @@ public final class InferenceSession {
   package var activationByteCount: Int { backend.memory.byteCount }
   let backend: CPUBackend
   let cache: KeyValueCache
+  /// What times the operations, while a profile is being taken.
+  private var recorder: ProfileRecorder?
   /// Tokens that one pass takes at once; longer runs are cut at multiples of this position.
   private static let passCount = 512
 
@@ -79,8 +82,8 @@ public final class InferenceSession {
   public func run(_ newTokens: [Int], outputs: Outputs = .last) throws(ModelError) -> Activations {
     let hidden = try hidden(newTokens)
     switch outputs {
-    case .last: return backend.logits(hidden, rows: hidden.rowCount - 1..<hidden.rowCount)
-    case .rows(let rows): return backend.logits(hidden, rows: rows)
+    case .last: return logits(hidden, rows: hidden.rowCount - 1..<hidden.rowCount)
+    case .rows(let rows): return logits(hidden, rows: rows)
     }
   }
 
@@ -100,7 +103,8 @@ public final class InferenceSession {
 
   /// Logits `[rows, vocabulary]` of hidden states that ``hidden(_:)`` returned.
   public func logits(_ hidden: Activations, rows: Range<Int>) -> Activations {
-    backend.logits(hidden, rows: rows)
+    guard let recorder else { return backend.logits(hidden, rows: rows) }
+    return ProfiledBackend(backend, model, recorder).logits(hidden, rows: rows)
   }
 
   /// Counts a token whose keys and values a pass has left behind those so far.
@@ -137,6 +141,23 @@ public final class InferenceSession {
     }
   }
 
+  /// Times each operation from now on, until ``finishProfile()``.
+  public func startProfile() {
+    backend.scratch.isTimed = true
+    recorder = ProfileRecorder()
+  }
+
+  /// Ends what ``startProfile()`` began.
+  ///
+  /// - Returns: where the time went; nothing where no profile was begun.
+  public func finishProfile() -> OperationProfile {
+    defer {
+      backend.scratch.isTimed = false
+      recorder = nil
+    }
+    return recorder?.finish() ?? OperationProfile()
+  }
+
   private func pass(_ newTokens: [Int], laterCount: Int) -> Activations {
     backend.begin(cache, tokenCount: newTokens.count, laterCount: laterCount)
     let hidden = run(model.architecture, newTokens)
@@ -147,6 +168,7 @@ public final class InferenceSession {
 
   /// The hidden states of tokens for which the backend is prepared.
   func run(_ architecture: some Architecture, _ newTokens: [Int]) -> Activations {
-    architecture.hidden(newTokens, on: backend)
+    guard let recorder else { return architecture.hidden(newTokens, on: backend) }
+    return architecture.hidden(newTokens, on: ProfiledBackend(backend, model, recorder))
   }
 }

@@ -20,7 +20,7 @@ final class CPUBackend: ForwardBackend {
   let memory = ActivationPool()
   /// Tokens of each of the sequences that a run holds; nil = a run is one sequence.
   private let sequenceTokenCount: Int?
-  private let scratch = ActivationScratch()
+  let scratch = ActivationScratch()
   private var rotary: RotaryTable?
   private var windowRotary: RotaryTable?
 

@@ -10,6 +10,11 @@ public final class ActivationScratch {
   private var panelMemory = GrowingMemory()
   private var orderedMemory = GrowingMemory()
 
+  /// Whether the time of rounding activations is added to ``roundingTime``.
+  public var isTimed = false
+  /// What rounding activations to 8 bits took while ``isTimed``.
+  public private(set) var roundingTime = Duration.zero
+
   public init() {}
 
   /// The kernels of this machine.
@@ -28,6 +33,8 @@ public final class ActivationScratch {
       plain.columns = columnCount
       return plain
     }
+    let start: ContinuousClock.Instant? = isTimed ? ContinuousClock.now : nil
+    defer { if let start { roundingTime += ContinuousClock.now - start } }
     let memory = activationMemory.reserve(nk_activation_bytes(columnCount, count))
     let activations = nk_activations_in(memory, x, columnCount, count)
     func quantize(_ rows: Range<Int>) {

@@ -111,6 +111,17 @@ public struct PackedMatrix: Sendable {
     if case .strips(let strips) = body { strips.byteCount } else { 0 }
   }
 
+  /// Bytes that a product reads of the weights: those in the file, or those arranged in memory.
+  public var storedByteCount: Int {
+    switch body {
+    case .bytes(let bytes, _, _): return bytes.count
+    case .strips(let strips): return strips.byteCount
+    case .scheme(let rows):
+      let parts = try? rows.scheme.parts(rowCount: rowCount, columnCount: columnCount)
+      return parts?.reduce(0) { $0 + $1.byteCount } ?? 0
+    }
+  }
+
   /// Expands row `row` to `columnCount` floats, exactly as the format defines them.
   public func decodeRow(_ row: Int, into output: UnsafeMutableBufferPointer<Float>) {
     precondition(row >= 0 && row < rowCount && output.count >= columnCount)

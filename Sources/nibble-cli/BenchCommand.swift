@@ -8,23 +8,45 @@ struct BenchCommand: ParsableCommand {
     abstract: "Time prompt processing and generation.",
     discussion: """
       Each repetition starts with an empty context, runs a prompt, then generates token by token. \
-      One repetition warms up; the medians of the others are printed.
+      One repetition warms up; the medians of the others are printed. Two models run in turn, and the \
+      ratio is that of neighbouring runs, second to first.
 
-      Example:
+      --profile tells where the time goes, and how near each kind of operation comes to what the machine \
+      gives at most (Docs/Roofline.md).
+
+      Examples:
         nibble bench model.gguf --prompt-tokens 512 --generate-tokens 64 --repeat 5
+        nibble bench q4_0.gguf q4_k_m.gguf --prompt-lengths 1,32,512
+        nibble bench model.gguf --context 4096 --cache-type q8_0 --profile
       """)
 
-  @Argument(help: "A Hugging Face folder or a .gguf file.")
-  var model: String
+  @Argument(help: "A Hugging Face folder or a .gguf file, or two to compare.")
+  var models: [String]
 
   @Option(help: "Tokens of the prompt.")
   var promptTokens = 512
 
+  @Option(
+    help: ArgumentHelp(
+      "Several lengths of prompts, in tokens; generation follows the last.", valueName: "n,n,..."))
+  var promptLengths: TokenCounts?
+
   @Option(help: "Tokens to generate.")
   var generateTokens = 64
 
+  @Option(
+    help: ArgumentHelp(
+      "Tokens before the first generated one (default: those of the prompt).", valueName: "n"))
+  var context: Int?
+
   @Option(help: "Repetitions that count.")
   var `repeat` = 5
+
+  @Flag(help: "Tell where the time goes, with one more run.")
+  var profile = false
+
+  @Option(help: "Use no kernels beyond this instruction set (default: the best of this machine).")
+  var instructionSet: InstructionSet?
 
   @OptionGroup var cache: CacheOptions
   @OptionGroup var output: OutputOptions
@@ -34,103 +56,54 @@ struct BenchCommand: ParsableCommand {
     guard promptTokens > 0, generateTokens > 0, `repeat` > 0 else {
       throw ValidationError("--prompt-tokens, --generate-tokens and --repeat must be at least 1.")
     }
+    guard context ?? 0 >= 0 else { throw ValidationError("--context must not be negative.") }
+    guard models.count <= 2 else { throw ValidationError("bench takes one model or two.") }
+    guard !profile || models.count == 1 else {
+      throw ValidationError("--profile takes one model.")
+    }
+    if let instructionSet, !instructionSet.isAvailable {
+      let available = InstructionSet.names(InstructionSet.allCases.filter(\.isAvailable))
+      throw ValidationError(
+        "--instruction-set \(instructionSet.rawValue): this machine has \(available).")
+    }
   }
 
   func run() throws {
+    // Before anything chooses kernels.
+    _ = instructionSet?.limitKernels()
     let pool = threads.makePool()
-    let start = ContinuousClock.now
-    let model = try LanguageModel(path: model, pool: pool)
-    let loading = (ContinuousClock.now - start) / .seconds(1)
-    let session = InferenceSession(
-      model, contextCount: promptTokens + generateTokens, pool: pool,
-      cacheType: cache.cacheType)
-    let vocabularyCount = model.config.vocabularyCount
-    let tokens = (0..<max(promptTokens, generateTokens)).map { (100 + $0 % 500) % vocabularyCount }
-    var prompts: [Double] = []
-    var generations: [Double] = []
+    let opened = try models.map { try OpenedBenchModel(path: $0, pool: pool) }
+    let benchmark = SpeedBenchmark(options, pool: pool)
     let progress = output.progress()
-    for repetition in 0...`repeat` {
-      session.truncate(to: 0)
-      let start = ContinuousClock.now
-      _ = try session.run(Array(tokens.prefix(promptTokens)))
-      let middle = ContinuousClock.now
-      for token in tokens.prefix(generateTokens) { _ = try session.run([token]) }
-      let end = ContinuousClock.now
-      let tokensEach = promptTokens + generateTokens
+    let rates = try benchmark.run(opened.map(\.model)) { completed, total in
       progress.report(
-        JobProgress(
-          phase: "timing", completed: (repetition + 1) * tokensEach,
-          total: (`repeat` + 1) * tokensEach, unit: .tokens))
-      guard repetition > 0 else { continue }
-      prompts.append(Double(promptTokens) / ((middle - start) / .seconds(1)))
-      generations.append(Double(generateTokens) / ((end - middle) / .seconds(1)))
+        JobProgress(phase: "timing", completed: completed, total: total, unit: .tokens))
     }
     progress.finish()
-    report(
-      Rates(prompts), Rates(generations), threadCount: pool.threadCount,
-      preparation: Preparation(seconds: loading, byteCount: model.arrangedByteCount))
-  }
-
-  private func report(
-    _ prompt: Rates, _ generation: Rates, threadCount: Int, preparation: Preparation
-  ) {
-    guard output.json else {
-      let rows = [("prompt", promptTokens, prompt), ("generation", generateTokens, generation)].map
-      {
-        name, count, rates in
-        [
-          name, "\(count)", fixed(rates.median, 1), fixed(rates.smallest, 1),
-          fixed(rates.largest, 1),
-        ]
-      }
-      print(
-        Table(
-          columns: [
-            .left("\(threadCount) threads"), .right("tokens"), .right("tokens/s"),
-            .right("slowest"), .right("fastest"),
-          ], rows: rows
-        ).text)
-      if preparation.byteCount > 0 {
-        let megabytes = fixed(Double(preparation.byteCount) / 1e6, 1)
-        let seconds = fixed(preparation.seconds, 1)
-        print("\(megabytes) MB of weights arranged in memory, opened in \(seconds) s")
-      }
-      return
+    var report = BenchReport(
+      options: options, threadCount: pool.threadCount, instructionSet: instructionSet,
+      models: opened, rates: rates)
+    if profile, let model = opened.first?.model {
+      let roofs = MachineRoofs(measuring: pool)
+      let found = try benchmark.profile(model)
+      report.roofs = roofs
+      report.profiles = [
+        ProfileReport(
+          "prompt", found.prompt, tokenCount: options.promptCounts.last ?? 0, roofs: roofs),
+        ProfileReport(
+          "generation", found.generation, tokenCount: options.generateCount, roofs: roofs),
+      ]
     }
-    let result: JSONValue = [
-      "prompt_tokens_per_second": .number(prompt.median),
-      "prompt_tokens_per_second_range": [.number(prompt.smallest), .number(prompt.largest)],
-      "generate_tokens_per_second": .number(generation.median),
-      "generate_tokens_per_second_range": [
-        .number(generation.smallest), .number(generation.largest),
-      ],
-      "prompt_tokens": .integer(Int64(promptTokens)),
-      "generate_tokens": .integer(Int64(generateTokens)),
-      "threads": .integer(Int64(threadCount)),
-      "load_seconds": .number(preparation.seconds),
-      "arranged_bytes": .integer(Int64(preparation.byteCount)),
-    ]
-    print(result.text())
+    print(output.json ? report.json.text() : report.text)
   }
-}
 
-/// What opening the model took.
-private struct Preparation {
-  let seconds: Double
-  /// Bytes of weights that were arranged in memory.
-  let byteCount: Int
-}
-
-/// Smallest, median and largest of some rates.
-private struct Rates {
-  let smallest: Double
-  let median: Double
-  let largest: Double
-
-  init(_ values: [Double]) {
-    let sorted = values.sorted()
-    smallest = sorted.first ?? 0
-    median = sorted.isEmpty ? 0 : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
-    largest = sorted.last ?? 0
+  private var options: SpeedBenchmark.Options {
+    var options = SpeedBenchmark.Options()
+    options.promptCounts = promptLengths?.counts ?? [promptTokens]
+    options.generateCount = generateTokens
+    options.depth = context
+    options.repetitionCount = `repeat`
+    options.cacheType = cache.cacheType
+    return options
   }
 }

@@ -124,7 +124,10 @@ import Testing
     ["generate", "x", "--prompt", "y", "--max-tokens", "0"],
     ["generate", "x", "--prompt", "y", "--temperature", "-1"],
     ["generate", "x", "--prompt", "y", "--top-p", "2"],
-    ["bench", "x", "--repeat", "0"], ["chat", "x", "--json"], ["frobnicate"],
+    ["bench", "x", "--repeat", "0"], ["chat", "x", "--json"], ["frobnicate"], ["bench"],
+    ["bench", "x", "y", "z"], ["bench", "x", "y", "--profile"], ["bench", "x", "--context", "-1"],
+    ["bench", "x", "--prompt-lengths", "1,,2"], ["bench", "x", "--prompt-lengths", "0"],
+    ["bench", "x", "--instruction-set", "mmx"],
     ["bench", "x", "--threads", "0"], ["generate", "x", "--prompt", "y", "--cache-type", "f8"],
   ]
 

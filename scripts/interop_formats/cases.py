@@ -13,7 +13,7 @@ from catalog import EXCEPTIONS, FORMATS
 from making import Failure, nibble
 
 WEIGHTS = 1e-3
-SECONDS = 1800
+SECONDS = 900
 
 
 def decode(binary, model, folder):

@@ -103,9 +103,13 @@ def versions(found):
 
 
 def page(rows, found):
+    left = [f"{name} ({model})" for name, entry in FORMATS.items()
+            for model, written in (("small", entry.written), ("reference", entry.reference))
+            if written and not any((row["format"], row["model"]) == (name, model) for row in rows)]
+    missing = ["", f"Not run when this page was made: {', '.join(left)}."] if left else []
     reference = any(row["model"] == "reference" for row in rows)
     text = HEAD.format(reference=(
         ", the reference model one of SmolLM2-135M's shape" if reference else ""))
     parts = [text, "## Versions", "", *versions(found), "", "## Largest differences", "", *summary(rows), "",
-             "## What was run", "", *cases(rows), "", "## What does not work", "", *exceptions(rows), ""]
+             "## What was run", "", *cases(rows), *missing, "", "## What does not work", "", *exceptions(rows), ""]
     return "\n".join(parts)

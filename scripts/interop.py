@@ -104,11 +104,15 @@ def run_format(name, arguments, folder, binary):
     return rows, versions
 
 
-def keep(path, rows, versions):
-    """Puts the rows in the place of the same models' former ones."""
+def keep(path, rows, versions, whole):
+    """Puts the rows in the place of the same cases' former ones; after a whole run, of all those of the same models."""
     former = json.loads(path.read_text())["rows"] if path.exists() else []
-    models = {row["model"] for row in rows}
-    rows = sorted([row for row in former if row["model"] not in models] + rows, key=lambda row: row["model"] == "reference")
+
+    def replaced(row):
+        return any(row["model"] == new["model"] and (whole or (row["direction"], row["what"]) == (new["direction"], new["what"]))
+                   for new in rows)
+
+    rows = sorted([row for row in former if not replaced(row)] + rows, key=lambda row: row["model"] == "reference")
     path.write_text(json.dumps({"rows": rows, "versions": versions}, indent=1))
 
 
@@ -130,7 +134,7 @@ def main():
     parser.add_argument("--reference", type=pathlib.Path, metavar="MODEL", help="a Hugging Face folder of a Llama")
     parser.add_argument("--no-small", action="store_true", help="only the reference model")
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="only cases whose name contains it")
-    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the page, of the last whole run of each format and model")
+    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the page, of the last run of each case")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     parser.add_argument("formats", nargs="*", metavar="FORMAT")
     arguments = parser.parse_args()
@@ -156,8 +160,7 @@ def main():
     for name in names:
         found, versions = run_format(name, arguments, folder, binary)
         rows += found
-        if not arguments.only:
-            keep(folder / f"work/{name}.json", found, versions)
+        keep(folder / f"work/{name}.json", found, versions, whole=not arguments.only)
     count = {state: sum(row["state"] == state for row in rows) for state in ("same", "known", "FAIL")}
     print(f"==> {count['same']} the same, {count['known']} known not to work, {count['FAIL']} failed; logs in {folder}/work")
     if arguments.markdown:

@@ -71,6 +71,10 @@ EXCEPTIONS = {
     ("gguf", "nibble reads", "q2_k_s"): ("did not quantize", "llama.cpp writes it only with an importance matrix"),
     ("gptq", "nibble writes", "int4-g64-asym"): (
         "only supported if produced by gptqmodel", "GPTQModel takes asymmetric weights of version 1 from itself alone; write gptq_v2"),
+    ("awq", "nibble writes", "int4-g128-sym"): (
+        "tell of zero points", "Nibble refuses it: the folder would read back as asymmetric; write int4-g128-asym"),
+    ("awq", "nibble writes", "int4-row-asym", "transformers float16"): INT4PACK,
+    ("awq", "nibble reads", "group -1", "transformers float16"): INT4PACK,
     ("gptq", "nibble writes", "int4-row-sym", "transformers float16"): INT4PACK,
     ("gptq", "nibble writes", "gptq_v2:int4-row-asym", "transformers float16"): INT4PACK,
     ("gptq", "nibble reads", "group -1", "transformers float16"): INT4PACK,

@@ -64,6 +64,7 @@ DYNAMIC = (
 ZERO_POINTS = (
     "ignore_mismatched_sizes",
     "transformers expects packed zero points unpacked when it decodes late, in the package's own folders too")
+INPUTS = ("differ by", "the recipe rounds the layers' inputs as well; Nibble reads the weights, notes this and leaves inputs as they are")
 FIRST_SCHEME = "transformers decodes all modules by the first group's scheme (integrations/compressed_tensors.py)"
 ORDER = ("actorder", "compressed-tensors 0.20 no longer takes an order of columns")
 OVERRIDE = "int4-g64-sym --override down_proj="
@@ -81,6 +82,8 @@ EXCEPTIONS = {
     ("gptq", "nibble reads", "desc_act, group -1", "transformers float16"): INT4PACK,
     ("gptq", "nibble writes", OVERRIDE + "int8-g64-sym", "transformers float16"): DYNAMIC,
     ("gptq", "nibble reads", "some 8 bits, some plain", "transformers float16"): DYNAMIC,
+    ("gptq", "nibble reads", "lm_head too", "transformers float16"): (
+        "differ by", "transformers and optimum do not follow `lm_head`: the output layer stays without weights"),
     ("compressed-tensors", "nibble writes", OVERRIDE + "int8-row-sym", "transformers, dequantize"): ("CONVERSION", FIRST_SCHEME),
     ("compressed-tensors", "nibble reads", "int4 and int8", "transformers, dequantize"): ("differ by", FIRST_SCHEME),
     ("compressed-tensors", "nibble writes", "int4-g64-sym-act" + ORDERED): ORDER,
@@ -90,4 +93,7 @@ EXCEPTIONS = {
 } | {
     ("compressed-tensors", "nibble reads", what, "transformers"): ZERO_POINTS
     for what in ("int4 groups, asymmetric", "int4 channels, asymmetric", "int3 groups, asymmetric", "int8 channels, asymmetric")
+} | {
+    ("llm-compressor", "nibble reads", what, step): INPUTS
+    for what in ("W8A8", "FP8_DYNAMIC", "FP8_BLOCK") for step in ("transformers, dequantize", "transformers")
 }

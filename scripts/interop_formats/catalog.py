@@ -83,7 +83,7 @@ EXCEPTIONS = {
     ("gptq", "nibble writes", OVERRIDE + "int8-g64-sym", "transformers float16"): DYNAMIC,
     ("gptq", "nibble reads", "some 8 bits, some plain", "transformers float16"): DYNAMIC,
     ("gptq", "nibble reads", "lm_head too", "transformers float16"): (
-        "differ by", "transformers and optimum do not follow `lm_head`: the output layer stays without weights"),
+        "differ by", "transformers and optimum do not follow `lm_head`: the output layer gets random weights"),
     ("compressed-tensors", "nibble writes", OVERRIDE + "int8-row-sym", "transformers, dequantize"): ("CONVERSION", FIRST_SCHEME),
     ("compressed-tensors", "nibble reads", "int4 and int8", "transformers, dequantize"): ("differ by", FIRST_SCHEME),
     ("compressed-tensors", "nibble writes", "int4-g64-sym-act" + ORDERED): ORDER,

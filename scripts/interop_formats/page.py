@@ -26,9 +26,10 @@ The small model is a Llama of two blocks, 256 features and random weights{refere
 Up to 1e-3 is the same. Readers that compute in half precision, or round the inputs of layers to 8 bits, are allowed more: three times what
 that arithmetic does to the decoded weights (MLX, whose sums are in half precision, ten times), as measured in each case and shown as
 "largest of allowed". Rounded inputs are compared with a run that rounds them likewise, and their tolerance is what a millionth's
-change of the inputs does to it. `scripts/interop_formats/arithmetic.py` has the details.
+change of the inputs does to it. That is coarse: what such a reader decodes is therefore run in single precision, too ("decoded, float32").
+`scripts/interop_formats/arithmetic.py` has the details.
 
-A case in "does not work" is tried each time; that it begins to work is an error.
+The figures are those of each case's last run. A case in "does not work" is tried each time; that it begins to work is an error.
 """
 
 
@@ -77,21 +78,27 @@ def cases(rows):
                 names = [f"`{short(row['what'])}`" if direction == "nibble writes" else short(row["what"]) for row in rows
                          if row["state"] == "same" and (row["format"], row["model"], row["direction"]) == (name, model, direction)]
                 if names:
-                    lines.append(f"  - {model}, {direction}: {', '.join(names)}")
+                    lines.append(f"  - {model}, {direction}: {'; '.join(names)}")
     return lines
 
 
 def exceptions(rows):
-    lines = []
+    """A line for each reason, with the cases that it concerns."""
+    places = {}
     for row in rows:
-        place = f"{row['format']}, {row['direction']}, `{short(row['what'])}`"
-        if row["model"] == "reference":
-            place += " (reference)"
+        case = f"{row['format']}, {row['direction']} `{short(row['what'])}`" + (" (reference)" if row["model"] == "reference" else "")
         if row["state"] == "known":
-            lines.append(f"- {place}: {row['text']}.")
+            places.setdefault(row["text"], []).append(case)
+        refused = {}
         for judged in row.get("logits", []):
             if "refused" in judged:
-                lines.append(f"- {place}, only in \"{judged['arithmetic']}\": {judged['refused']}.")
+                refused.setdefault(judged["refused"], []).append(judged["arithmetic"])
+        for reason, steps in refused.items():
+            steps = " and ".join(f"`{step}`" for step in steps)
+            places.setdefault(reason, []).append(f"{case}, only in {steps}")
+    lines = []
+    for reason, cases in places.items():
+        lines += [f"- {reason[0].upper()}{reason[1:]}.", *(f"  - {case}" for case in cases)]
     return lines
 
 

@@ -94,7 +94,7 @@ import Testing
           }
         }
       }
-      let tolerance = 2e-6 * max(1, shape.spread / 2)
+      let tolerance = 3e-6 * max(1, shape.spread / 2)
       for (result, expected) in zip(results, expected) {
         #expect(
           abs(Double(result) - expected) < tolerance * max(1, abs(expected)), "row of \(shape)")

@@ -1,134 +1,150 @@
-// The attention tile, over fixed lanes that the compiler turns into vectors. Included once for each instruction set, which
-// defines NK_ATTEND (the function's name) and NK_HALF (float of a half).
+// The attention tile. Included once for each instruction set, which defines NK_ATTEND (the function's name), NK_HALF (float of a
+// half) and NK_LANES (floats of a vector). Sums are taken in the same order on all of them, hence the same bits.
 //
-// Keys are taken 64 at a time with a running maximum and sum (Milakov and Gimelshein 2018, arXiv:1805.02867), so that no
-// row of scores is ever longer than that.
+// Keys are taken 64 at a time: multiplied with several query rows at once in single precision, turned into weights, and
+// multiplied with the values. Many rows repay transposing the keys, so that scores of 16 keys stand side by side; a few take them
+// as they lie.
 
 #include <math.h>
 #include <string.h>
 
-#pragma clang fp contract(fast)
+#include "shared/exponentials.h"
+#include "shared/float_panel.h"
 
-enum { KEYS = NK_ATTENTION_KEYS, PART = 32 };
+#pragma STDC FP_CONTRACT OFF
 
-/// exp(x) - 1 of what is left of x, -87 <= x <= 0, after whole powers of two; `bits` holds their exponent.
-static inline float nk_exp_rest(float x, uint32_t *bits) {
-  float power = x * 1.44269504f + 12582912.0f;
-  memcpy(bits, &power, sizeof *bits);
-  power -= 12582912.0f;
-  float rest = x - power * 0.693359375f + power * 2.12194440e-4f;
-  float value = 1.9875691500e-4f;
-  value = value * rest + 1.3981999507e-3f;
-  value = value * rest + 8.3334519073e-3f;
-  value = value * rest + 4.1665795894e-2f;
-  value = value * rest + 1.6666665459e-1f;
-  value = value * rest + 5.0000001201e-1f;
-  return value * rest * rest + rest;
+#include "products.inc.h"
+#include "softmax.inc.h"
+#include "widen.inc.h"
+
+/// The keys of a step that a row sees: from ..< end, counted from the step's first.
+typedef struct {
+  size_t from, end;
+} nk_seen_keys;
+
+static inline nk_seen_keys nk_seen(const nk_attention_tile *tile, size_t row, size_t first, size_t count) {
+  const size_t position = tile->first_position + row / tile->group_count, window = tile->window;
+  nk_seen_keys seen = {0, 0};
+  if (position < first) return seen;
+  seen.end = position - first + 1 < count ? position - first + 1 : count;
+  if (window && position + 1 > window + first) seen.from = position + 1 - window - first;
+  if (seen.from > seen.end) seen.from = seen.end;
+  return seen;
 }
 
-/// x * 2^n, n the exponent that nk_exp_rest found.
-static inline float nk_exp_scale(float x, uint32_t exponent) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  bits += exponent << 23;
-  memcpy(&x, &bits, sizeof x);
-  return x;
+/// Turns a row's scores of from ..< to into weights; keys that it does not see get none.
+static inline void nk_weigh(const nk_attention_tile *tile, nk_seen_keys seen, size_t from, size_t to, float *scores,
+                            nk_softmax_state *state, float *sums, size_t size) {
+  if (seen.from == seen.end) {
+    memset(scores + from, 0, (to - from) * sizeof(float));
+    return;
+  }
+  if (tile->softcap > 0) nk_cap_scores(scores + from, to - from, tile->softcap);
+  for (size_t k = from; k < seen.from; k++) scores[k] = -INFINITY;
+  for (size_t k = seen.end; k < to; k++) scores[k] = -INFINITY;
+  nk_softmax_step(scores + from, to - from, state, sums, size);
 }
 
-/// exp(x) for x <= 0, relative error below 3e-7; 0 below -87.
-static inline float nk_exp_negative(float x) {
-  uint32_t exponent;
-  float rest = nk_exp_rest(x < -87.0f ? -87.0f : x, &exponent);
-  float value = nk_exp_scale(rest + 1.0f, exponent);
-  return x < -87.0f ? 0.0f : value;
-}
+/// Where the parts of a tile's scratch lie.
+typedef struct {
+  float *queries;  // [rows, padded], times the scale
+  float *sums;     // [rows, padded]
+  float *scores;   // [6, KEYS]
+  float *keys;     // [KEYS / 16, padded, 16], or [KEYS, padded]
+  float *room;     // [KEYS, padded]
+  nk_softmax_state *states;  // [rows]
+} nk_attend_scratch;
 
-/// cap * tanh(x / cap), relative error below 1e-6: with m = exp(-2 |x / cap|) - 1, tanh |x / cap| is -m / (2 + m).
-static inline float nk_capped(float x, float cap) {
-  float size = __builtin_fabsf(x / cap);
-  uint32_t exponent;
-  float rest = nk_exp_rest(size > 20.0f ? -40.0f : -2.0f * size, &exponent);
-  float power = nk_exp_scale(1.0f, exponent);
-  float less = power * rest + (power - 1.0f);
-  return __builtin_copysignf(cap * -less / (2.0f + less), x);
-}
-
-/// scores[k] = scale * query . keys[k], keys transposed to [head_size][KEYS].
-static inline void nk_scores_transposed(const float *query, const float *keys, size_t size,
-                                        float scale, float *scores) {
-  for (size_t part = 0; part < KEYS; part += PART) {
-    float sums[PART] = {0};
-    for (size_t i = 0; i < size; i++) {
-      const float *row = keys + i * KEYS + part;
-      float x = query[i];
-      for (size_t k = 0; k < PART; k++) sums[k] += x * row[k];
+/// Many rows: keys first ..< first + count of a step, transposed once for all of them.
+static void nk_attend_many(const nk_attention_tile *tile, const nk_attend_scratch *at, size_t padded, size_t first,
+                           size_t count) {
+  const size_t size = tile->head_size, rows = tile->row_count;
+  nk_widen(tile->element, tile->keys, first, count, size, padded, at->room);
+  nk_attention_transpose(at->room, (count + 15) / 16 * 16, padded, at->keys);
+  nk_widen(tile->element, tile->values, first, count, size, padded, at->room);
+  for (size_t r = 0, several; r < rows; r += several) {
+    several = nk_tile_columns(rows - r);
+    // Later rows see no keys before the first row's, and earlier rows none after the last row's.
+    const size_t from = nk_seen(tile, r, first, count).from / 16 * 16;
+    const size_t end = nk_seen(tile, r + several - 1, first, count).end, to = (end + 15) / 16 * 16;
+    if (end <= from) continue;
+    float *sums = at->sums + r * padded;
+    memset(at->scores, 0, several * NK_ATTENTION_KEYS * sizeof(float));
+    for (size_t k = from; k < to; k += 16) {
+      nk_attention_multiply(several, at->keys + k * padded, 16, at->queries + r * padded, padded, padded, at->scores + k,
+                            NK_ATTENTION_KEYS);
     }
-    for (size_t k = 0; k < PART; k++) scores[part + k] = scale * sums[k];
+    for (size_t j = 0; j < several; j++) {
+      nk_weigh(tile, nk_seen(tile, r + j, first, count), from, to, at->scores + j * NK_ATTENTION_KEYS, at->states + r + j,
+               sums + j * padded, padded);
+    }
+    for (size_t i = 0; i < padded; i += 16) {
+      nk_attention_multiply(several, at->room + from * padded + i, padded, at->scores + from, NK_ATTENTION_KEYS, end - from,
+                            sums + i, padded);
+    }
   }
 }
 
-/// Turns scores into weights relative to a new maximum; scales what was summed before.
-static inline void nk_softmax_step(float *scores, size_t count, float *maximum, float *total,
-                                   float *sum, size_t size) {
-  float top = *maximum;
-  for (size_t k = 0; k < count; k++) top = scores[k] > top ? scores[k] : top;
-  if (top > *maximum) {
-    float shrink = *maximum == -INFINITY ? 0.0f : nk_exp_negative(*maximum - top);
-    *total *= shrink;
-    for (size_t i = 0; i < size; i++) sum[i] *= shrink;
-    *maximum = top;
+/// Up to three rows: the keys of a step as they lie, where they can be multiplied so.
+static void nk_attend_few(const nk_attention_tile *tile, const nk_attend_scratch *at, size_t padded, size_t first, size_t count) {
+  const size_t size = tile->head_size, rows = tile->row_count, row_bytes = nk_attention_row_bytes(tile->element, size);
+  const size_t from = nk_seen(tile, 0, first, count).from / 16 * 16;
+  const size_t end = nk_seen(tile, rows - 1, first, count).end, to = (end + 15) / 16 * 16;
+  if (end <= from) return;
+  const int as_stored = padded == size && tile->element != NK_ATTENTION_BLOCKS;
+  nk_attention_rows keys = {(const uint8_t *)tile->keys + first * row_bytes, row_bytes, tile->element};
+  nk_attention_rows values = {(const uint8_t *)tile->values + first * row_bytes, row_bytes, tile->element};
+  if (!as_stored) {
+    nk_widen(tile->element, tile->keys, first, count, size, padded, at->keys);
+    nk_widen(tile->element, tile->values, first, count, size, padded, at->room);
+    keys = (nk_attention_rows){(const uint8_t *)at->keys, padded * sizeof(float), NK_ATTENTION_FLOAT};
+    values = (nk_attention_rows){(const uint8_t *)at->room, padded * sizeof(float), NK_ATTENTION_FLOAT};
   }
-  for (size_t k = 0; k < count; k++) scores[k] = nk_exp_negative(scores[k] - top);
-  float part = 0;
-  for (size_t k = 0; k < count; k++) part += scores[k];
-  *total += part;
+  const size_t whole = from + (end - from) / 4 * 4;
+  nk_attention_scores(rows, at->queries, keys, padded, from, whole, at->scores);
+  if (whole < end) {
+    // The last one to three keys, with zeros behind them: what follows in the cache is not there yet.
+    nk_widen(tile->element, tile->keys, first + whole, end - whole, size, padded, at->keys);
+    keys = (nk_attention_rows){(const uint8_t *)at->keys, padded * sizeof(float), NK_ATTENTION_FLOAT};
+    nk_attention_scores(rows, at->queries, keys, padded, 0, 4, at->scores + whole);
+  }
+  for (size_t r = 0; r < rows; r++) {
+    nk_weigh(tile, nk_seen(tile, r, first, count), from, to, at->scores + r * NK_ATTENTION_KEYS, at->states + r,
+             at->sums + r * padded, padded);
+  }
+  nk_attention_sums(rows, values, at->scores, from, end, at->sums, padded);
 }
-
-/// `count` rows in single precision: where they are, or converted into `room`.
-static inline const float *nk_widened_float(const float *x, size_t count, size_t size, float *room) {
-  (void)count, (void)size, (void)room;
-  return x;
-}
-
-static inline const float *nk_widened_half(const uint16_t *x, size_t count, size_t size, float *room) {
-  for (size_t i = 0; i < count * size; i++) room[i] = NK_HALF(x[i]);
-  return room;
-}
-
-static inline float nk_bfloat(uint16_t bfloat) {
-  const uint32_t bits = (uint32_t)bfloat << 16;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-static inline const float *nk_widened_bfloat(const uint16_t *x, size_t count, size_t size, float *room) {
-  for (size_t i = 0; i < count * size; i++) room[i] = nk_bfloat(x[i]);
-  return room;
-}
-
-#define NK_ELEMENT float
-#define NK_NUMBER(element) (element)
-#define NK_NAME(name) name##_float
-#include "attend_element.inc.h"
-
-#define NK_ELEMENT uint16_t
-#define NK_NUMBER(element) NK_HALF(element)
-#define NK_NAME(name) name##_half
-#include "attend_element.inc.h"
-
-#define NK_ELEMENT uint16_t
-#define NK_NUMBER(element) nk_bfloat(element)
-#define NK_NAME(name) name##_bfloat
-#include "attend_element.inc.h"
-
-#include "attend_blocks.inc.h"
 
 void NK_ATTEND(const nk_attention_tile *tile) {
-  switch (tile->element) {
-    case NK_ATTENTION_FLOAT: nk_attend_over_float(tile); break;
-    case NK_ATTENTION_HALF: nk_attend_over_half(tile); break;
-    case NK_ATTENTION_BFLOAT: nk_attend_over_bfloat(tile); break;
-    case NK_ATTENTION_BLOCKS: nk_attend_over_blocks(tile); break;
+  const size_t size = tile->head_size, padded = nk_attention_padded(size), rows = tile->row_count;
+  const size_t group = tile->group_count, last = tile->first_position + (rows - 1) / group, window = tile->window;
+  nk_attend_scratch at;
+  at.queries = tile->scratch;
+  at.sums = at.queries + rows * padded;
+  at.scores = at.sums + rows * padded;
+  at.keys = at.scores + 6 * NK_ATTENTION_KEYS;
+  at.room = at.keys + padded * NK_ATTENTION_KEYS;
+  at.states = (nk_softmax_state *)(void *)(at.room + padded * NK_ATTENTION_KEYS);
+  memset(at.sums, 0, rows * padded * sizeof(float));
+  for (size_t r = 0; r < rows; r++) {
+    at.states[r] = (nk_softmax_state){-INFINITY, 0};
+    const float *query = tile->query + r / group * tile->token_stride + r % group * size;
+    float *scaled = at.queries + r * padded;
+    for (size_t i = 0; i < size; i++) scaled[i] = query[i] * tile->scale;
+    for (size_t i = size; i < padded; i++) scaled[i] = 0;
+  }
+  const size_t start = window && tile->first_position + 1 > window ? tile->first_position + 1 - window : 0;
+  for (size_t first = start; first <= last; first += NK_ATTENTION_KEYS) {
+    const size_t count = last + 1 - first < NK_ATTENTION_KEYS ? last + 1 - first : NK_ATTENTION_KEYS;
+    if (rows > 3) {
+      nk_attend_many(tile, &at, padded, first, count);
+    } else {
+      nk_attend_few(tile, &at, padded, first, count);
+    }
+  }
+  for (size_t r = 0; r < rows; r++) {
+    float *result = tile->result + r / group * tile->token_stride + r % group * size;
+    const float factor = 1.0f / at.states[r].total;
+    for (size_t i = 0; i < size; i++) result[i] = at.sums[r * padded + i] * factor;
   }
 }

@@ -6,6 +6,8 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "attend_x86.h"
+#define NK_HARDWARE_HALF
+#define NK_LANES 8
 #define NK_ATTEND nk_attend_avx2
 #include "attend.inc.h"
 #pragma clang attribute pop

@@ -7,7 +7,8 @@ void nk_attend_avx512(const nk_attention_tile *tile);
 #endif
 
 size_t nk_attention_scratch(size_t row_count, size_t head_size) {
-  return NK_ATTENTION_KEYS + row_count * (head_size + 2) + 2 * head_size * NK_ATTENTION_KEYS;
+  const size_t padded = nk_attention_padded(head_size);
+  return row_count * (2 * padded + 2) + NK_ATTENTION_KEYS * (6 + 2 * padded);
 }
 
 nk_attend_function nk_attend_for(enum nk_instruction_set set) {

@@ -11,33 +11,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../shared/float_lanes.h"
 #include "../shared/half.h"
 
 #pragma STDC FP_CONTRACT OFF
 
-#ifndef NK_INLINE
-#define NK_INLINE static inline __attribute__((always_inline))
-#endif
-
 enum { nk_vector_count = 32 / NK_LANES };
-
-typedef float nk_lanes __attribute__((vector_size(4 * NK_LANES), aligned(4)));
-typedef uint32_t nk_words __attribute__((vector_size(4 * NK_LANES), aligned(4)));
-typedef int32_t nk_signs __attribute__((vector_size(4 * NK_LANES), aligned(4)));
 
 /// The 32 chains of a sum.
 typedef union {
   nk_lanes vectors[nk_vector_count];
   float chains[32];
 } nk_sum;
-
-#define NK_SPLAT(value) ((value) - (nk_lanes){0})
-#define NK_LOAD(p) (*(const nk_lanes *)(const void *)(p))
-#define NK_STORE(p, value) (*(nk_lanes *)(void *)(p) = (value))
-/// Lane by lane: where `mask` is all ones a, elsewhere b.
-#define NK_SELECT(mask, a, b) ((nk_lanes)(((nk_words)(mask) & (nk_words)(a)) | (~(nk_words)(mask) & (nk_words)(b))))
-/// The larger number; b when one is NaN.
-#define NK_MAX(a, b) NK_SELECT((a) > (b), a, b)
 
 NK_INLINE float nk_total(nk_sum *sum) {
   for (int width = 16; width > 0; width /= 2)

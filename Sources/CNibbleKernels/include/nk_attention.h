@@ -30,6 +30,9 @@ static inline size_t nk_attention_row_bytes(enum nk_attention_element element, s
   return 0;
 }
 
+/// Floats of a widened row: a multiple of 16.
+static inline size_t nk_attention_padded(size_t head_size) { return (head_size + 15) / 16 * 16; }
+
 /// Rounds a row to NK_ATTENTION_BLOCKS: a run's scale is max|x| / 127 as a half, its codes are to nearest, ties to even. A run
 /// with an infinity, a NaN or a number beyond 8e6 gets an infinite scale and codes of 0, so that scores with it are NaN.
 void nk_attention_round(const float *x, size_t head_size, uint8_t *row);

@@ -11,17 +11,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "float_lanes.h"
 #include "half.h"
-
-#ifndef NK_INLINE
-#define NK_INLINE static inline __attribute__((always_inline))
-#endif
 
 enum nk_float_format { NK_FORMAT_F32, NK_FORMAT_F16, NK_FORMAT_BF16 };
 
 enum { nk_panel_rows = 16, nk_panel_vectors = 16 / NK_LANES, nk_float_chunk = 256 };
 
-typedef float nk_lanes __attribute__((vector_size(4 * NK_LANES), aligned(4)));
 typedef float nk_float8 __attribute__((vector_size(32), aligned(4)));
 typedef uint32_t nk_word8 __attribute__((vector_size(32), aligned(4)));
 
@@ -126,28 +122,32 @@ NK_INLINE void nk_float_direct(enum nk_float_format format, const uint8_t *const
   memcpy(y + 8, &high, 32);
 }
 
-/// Continues `count` columns of sums (`sums[i][16]`) over `length` columns of a panel.
-NK_INLINE void nk_float_tile(int count, const float *panel, const float *x, size_t x_stride, size_t length,
-                             float *sums) {
+/// Continues `count` rows of 16 sums, sums[i * sums_stride ...], over `length` columns: column c of the panel's 16 rows is at
+/// panel + panel_stride * c.
+NK_INLINE void nk_float_tile(int count, const float *panel, size_t panel_stride, const float *x, size_t x_stride,
+                             size_t length, float *sums, size_t sums_stride) {
   nk_lanes total[6][nk_panel_vectors];
   for (int i = 0; i < count; i++)
-    for (int v = 0; v < nk_panel_vectors; v++) memcpy(&total[i][v], sums + 16 * i + NK_LANES * v, sizeof(nk_lanes));
+    for (int v = 0; v < nk_panel_vectors; v++)
+      memcpy(&total[i][v], sums + sums_stride * (size_t)i + NK_LANES * v, sizeof(nk_lanes));
   for (size_t c = 0; c < length; c++) {
     nk_lanes w[nk_panel_vectors];
-    for (int v = 0; v < nk_panel_vectors; v++) memcpy(&w[v], panel + 16 * c + NK_LANES * (size_t)v, sizeof(nk_lanes));
+    for (int v = 0; v < nk_panel_vectors; v++)
+      memcpy(&w[v], panel + panel_stride * c + NK_LANES * (size_t)v, sizeof(nk_lanes));
     for (int i = 0; i < count; i++) {
       nk_lanes factor = x[(size_t)i * x_stride + c] - (nk_lanes){0};
       for (int v = 0; v < nk_panel_vectors; v++) total[i][v] = __builtin_elementwise_fma(w[v], factor, total[i][v]);
     }
   }
   for (int i = 0; i < count; i++)
-    for (int v = 0; v < nk_panel_vectors; v++) memcpy(sums + 16 * i + NK_LANES * v, &total[i][v], sizeof(nk_lanes));
+    for (int v = 0; v < nk_panel_vectors; v++)
+      memcpy(sums + sums_stride * (size_t)i + NK_LANES * v, &total[i][v], sizeof(nk_lanes));
 }
 
 #define NK_FLOAT_TILE(name, count)                                                                                 \
   static __attribute__((noinline)) void name(const float *panel, const float *x, size_t x_stride, size_t length, \
                                              float *sums) {                                                        \
-    nk_float_tile(count, panel, x, x_stride, length, sums);                                                        \
+    nk_float_tile(count, panel, nk_panel_rows, x, x_stride, length, sums, nk_panel_rows);                          \
   }
 NK_FLOAT_TILE(nk_float_tile6, 6)
 NK_FLOAT_TILE(nk_float_tile4, 4)

@@ -2,7 +2,7 @@
 
 Run as a program it does one thing and prints JSON, so that each measurement has a process of its own:
 
-    llama.py quantize IN OUT TYPE | evaluate MODEL REFERENCE TEXT CHUNKS [CACHE.npy] | bench MODEL PROMPT GENERATE REPEAT
+    llama.py quantize IN OUT TYPE | evaluate MODEL REFERENCE TEXT CHUNKS [CACHE.npy] | bench MODEL PROMPT GENERATE REPEAT [THREADS]
 """
 import ctypes, json, os, sys, time
 import llama_cpp as llama
@@ -14,7 +14,7 @@ CONTEXT = 512
 
 
 class Model:
-    def __init__(self, path, context=CONTEXT):
+    def __init__(self, path, context=CONTEXT, threads=THREADS):
         llama.llama_log_set(SILENT, None)
         llama.llama_backend_init()
         parameters = llama.llama_model_default_params()
@@ -23,7 +23,7 @@ class Model:
             sys.exit(f"llama.cpp cannot load {path}")
         parameters = llama.llama_context_default_params()
         parameters.n_ctx, parameters.n_batch, parameters.n_ubatch = context, max(512, context), 512
-        parameters.n_threads = parameters.n_threads_batch = THREADS
+        parameters.n_threads = parameters.n_threads_batch = threads
         self.context = llama.llama_init_from_model(self.model, parameters)
         self.vocabulary = llama.llama_model_get_vocab(self.model)
         self.vocabulary_count = llama.llama_vocab_n_tokens(self.vocabulary)
@@ -105,9 +105,9 @@ def evaluate(path, reference_path, text_path, chunks, cache=None):
             "kld": float(np.concatenate(divergences).mean()), "same_top": float(np.concatenate(same).mean())}
 
 
-def bench(path, prompt, generate, repeat):
+def bench(path, prompt, generate, repeat, threads=THREADS):
     prompt, generate, repeat = int(prompt), int(generate), int(repeat)
-    model = Model(path, prompt + generate)
+    model = Model(path, prompt + generate, int(threads))
     tokens = [100 + i % 500 for i in range(max(prompt, generate))]
     rates = []
     for _ in range(repeat + 1):

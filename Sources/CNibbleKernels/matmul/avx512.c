@@ -1,5 +1,5 @@
 // Products with AVX-512 and VNNI: vpdpbusd adds four products of unsigned and signed bytes to an int32, so 8-bit codes
-// need no planes and a whole tile of 12 activation rows stays in registers.
+// need not widen one by one, and a whole tile of 12 activation rows stays in registers.
 #if defined(__x86_64__)
 #include "../shared/x86_intrinsics.h"
 #include "tables.h"
@@ -19,7 +19,7 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
   return _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x);
 }
 
-#define NK_SPLIT_CODES 0
+#define NK_SIGNED_CODES 0
 #define NK_TILE_COLUMNS 12
 #include "x86_panel.h"
 
@@ -51,7 +51,7 @@ NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel,
       }
     }
     const __m512 scale = _mm512_load_ps(panel + 512);
-    const __m512 minimum = _mm512_load_ps(panel + (shape.has_minimum ? nk_minimum_at(shape) : 512));
+    const __m512 minimum = _mm512_load_ps(panel + (shape.has_minimum ? nk_minimum_at : 512));
     const __m512i offsets = shape.has_sub_scales ? _mm512_load_si512(panel + nk_sub_offset_at(shape))
                                                  : _mm512_set1_epi16((short)shape.offset);
     for (int c = 0; c < count; c++) {

@@ -1,19 +1,18 @@
-// Panels of 16 rows of codes for the micro-kernels of AVX2 and AVX-512. The including file defines NK_SPLIT_CODES: 1
-// where 8-bit codes are taken as two 4-bit planes and half scales as pairs of int16, 0 where the dot product takes 8 bits
-// and half scales are int32.
+// Panels of 16 rows of codes for the micro-kernels of AVX2 and AVX-512. The including file defines NK_SIGNED_CODES: 1 where
+// 8-bit codes stay signed and half scales are pairs of int16, 0 where 8-bit codes become unsigned and half scales int32.
 #ifndef NK_MATMUL_X86_PANEL_H
 #define NK_MATMUL_X86_PANEL_H
 
 #include "x86_codes.h"
 
-// For each group of 32 columns a panel holds codes [plane][column / 4][row][4], then scales [16], then, where the type has
+// For each group of 32 columns a panel holds codes [column / 4][row][4], then scales [16], then, where the type has
 // them, minima [16], half scales [half][16] (pairs (s, s) or int32), and offsets or minima of the halves as pairs [16].
 typedef struct {
-  int plane_count, depth, has_minimum, has_sub_scales, offset, has_sub_minimum;
+  int depth, has_minimum, has_sub_scales, offset, has_sub_minimum, is_signed;
 } nk_shape;
 
 NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
-  nk_shape shape = {1, 8, nk_has_minimum(type), nk_has_sub_scales(type), nk_code_offset(type), 0};
+  nk_shape shape = {8, nk_has_minimum(type), nk_has_sub_scales(type), nk_code_offset(type), 0, 0};
   switch (type) {
     case NK_WEIGHT_Q5_0:
     case NK_WEIGHT_Q5_1:
@@ -31,7 +30,8 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
     case NK_WEIGHT_Q8_0:
     case NK_WEIGHT_IQ4_NL:
     case NK_WEIGHT_IQ4_XS:
-      shape.plane_count = NK_SPLIT_CODES ? 2 : 1;
+      shape.is_signed = NK_SIGNED_CODES;
+      if (shape.is_signed) shape.offset = 0;
       break;
     default:
       break;
@@ -39,8 +39,8 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
   return shape;
 }
 
-NK_X86 size_t nk_minimum_at(const nk_shape s) { return (size_t)s.plane_count * 512 + 64; }
-NK_X86 size_t nk_sub_scale_at(const nk_shape s) { return nk_minimum_at(s) + (s.has_minimum ? 64 : 0); }
+enum { nk_minimum_at = 512 + 64 };
+NK_X86 size_t nk_sub_scale_at(const nk_shape s) { return nk_minimum_at + (s.has_minimum ? 64 : 0); }
 NK_X86 size_t nk_sub_offset_at(const nk_shape s) { return nk_sub_scale_at(s) + 128; }
 NK_X86 size_t nk_panel_stride(const nk_shape s) { return nk_sub_scale_at(s) + (s.has_sub_scales ? 192 : 0); }
 
@@ -59,26 +59,21 @@ NK_X86 void nk_fill_panel(const enum nk_weight_type type, const uint8_t *p, size
     nk_scales8 s;
     nk_scales_of_blocks(type, p, stride, &s);
     for (int g = 0; g < (int)groups; g++) {
-      __m256i v[8], low[8];
+      __m256i v[8];
 #pragma clang loop unroll(full)
       for (size_t r = 0; r < 8; r++) {
         v[r] = nk_codes32(type, p + r * stride, g);
         if (shape.offset == 128) v[r] = _mm256_xor_si256(v[r], _mm256_set1_epi8((char)128));
-        if (shape.plane_count == 2) {
-          low[r] = _mm256_and_si256(v[r], _mm256_set1_epi8(15));
-          v[r] = _mm256_and_si256(_mm256_srli_epi16(v[r], 4), _mm256_set1_epi8(15));
-        }
       }
       nk_store_codes(v, out);
-      if (shape.plane_count == 2) nk_store_codes(low, out + 512);
       const int shared = shape.has_sub_scales ? 0 : g;
-      _mm256_store_ps((float *)(out + 512 * shape.plane_count), _mm256_load_ps(s.scale[shared]));
+      _mm256_store_ps((float *)(out + 512), _mm256_load_ps(s.scale[shared]));
       if (shape.has_minimum)
-        _mm256_store_ps((float *)(out + nk_minimum_at(shape)), _mm256_load_ps(s.minimum[shared]));
+        _mm256_store_ps((float *)(out + nk_minimum_at), _mm256_load_ps(s.minimum[shared]));
       if (shape.has_sub_scales) {
         const __m256i pairs = _mm256_load_si256((const __m256i *)s.sub_scale[g]);
         __m256i *scales = (__m256i *)(out + nk_sub_scale_at(shape));
-#if NK_SPLIT_CODES
+#if NK_SIGNED_CODES
         const __m256i first =
             _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
         const __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));

@@ -5,9 +5,7 @@ internal import Synchronization
 
 /// A fixed set of threads that share loops over rows.
 ///
-/// Rows are split into one contiguous range a thread, by count alone, so that which thread computes a row never
-/// depends on timing. Bodies must compute each row independently of the split; then results are the same bytes for any
-/// thread count. The calling thread takes the first range, and then any range whose worker has not begun: a worker that
+/// Bodies must compute each row independently of the others; then results are the same bytes for any thread count and any split. The calling thread takes the first range, and then any range whose worker has not begun: a worker that
 /// the system keeps from running delays nothing. Workers spin for a moment after a loop and then sleep.
 public final class WorkerPool: Sendable {
   /// Threads that take part, the caller's included.
@@ -44,6 +42,30 @@ public final class WorkerPool: Sendable {
     guard partCount > 1, team.claim() else { return body(0..<rowCount) }
     team.run(partCount: partCount) { body(part($0)) }
     team.release()
+  }
+
+  /// Runs `body` for chunks of `0..<count`, which threads take in order as they get free: where one thread is slower, or one
+  /// chunk more work, the others do not wait. Chunks are as many for each thread as told, or single numbers.
+  ///
+  /// `body` gets the thread's own number below ``threadCount``, to find its scratch memory, and a chunk. It must compute each
+  /// number independently of the others, as for ``rows(_:grain:_:)``.
+  public func chunks(
+    _ count: Int, perThread chunkCount: Int, _ body: (_ thread: Int, _ chunk: Range<Int>) -> Void
+  ) {
+    guard count > 0 else { return }
+    let size = (count - 1) / (threadCount * chunkCount) + 1
+    guard count > size else { return body(0, 0..<count) }
+    // Each thread begins with a chunk of its own.
+    let next = Atomic<Int>(threadCount * size)
+    rows(threadCount) { threads in
+      for thread in threads {
+        var first = thread * size
+        while first < count {
+          body(thread, first..<min(first + size, count))
+          first = next.add(size, ordering: .relaxed).oldValue
+        }
+      }
+    }
   }
 }
 

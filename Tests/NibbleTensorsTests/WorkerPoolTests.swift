@@ -20,6 +20,24 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 2, 3, 8])
+  func everyNumberOfAChunkOnce(_ threadCount: Int) {
+    let pool = WorkerPool(threadCount: threadCount)
+    for count in [0, 1, 2, 7, 64, 1001] {
+      for chunkCount in [1, 4, 2000] {
+        var seen = [Int32](repeating: 0, count: count)
+        seen.withUnsafeMutableBufferPointer { seen in
+          pool.chunks(count, perThread: chunkCount) { thread, chunk in
+            #expect((0..<threadCount).contains(thread))
+            #expect(!chunk.isEmpty)
+            for number in chunk { seen[number] += 1 }
+          }
+        }
+        #expect(seen.allSatisfy { $0 == 1 })
+      }
+    }
+  }
+
   @Test func manyShortLoops() {
     // More threads than processors, so that workers are late often.
     let pool = WorkerPool(threadCount: 6)

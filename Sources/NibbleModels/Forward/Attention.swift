@@ -72,7 +72,8 @@ struct Attention {
     if positionCount < 64 {
       body(0..<itemCount)
     } else {
-      pool.rows(itemCount, body)
+      // A later tile of a prompt sees more positions than an earlier one.
+      pool.chunks(itemCount, perThread: 16) { body($1) }
     }
   }
 

@@ -77,36 +77,32 @@ private func multiplyTogether(
     columnCount: columnCount, expandedRowCount: matrices.contains(where: \.isExpanded) ? grain : 0,
     threadCount: pool.threadCount)
   let groupCount = matrices.reduce(0) { $0 + ($1.rowCount + grain - 1) / grain }
-  let partCount = min(pool.threadCount, groupCount)
 
-  // Part p takes a contiguous range of the row groups of all matrices laid end to end.
-  pool.rows(partCount) { parts in
-    for part in parts {
-      var first = groupCount * part / partCount
-      let end = groupCount * (part + 1) / partCount
-      var matrixStart = 0
-      for (index, matrix) in matrices.enumerated() {
-        let matrixEnd = matrixStart + (matrix.rowCount + grain - 1) / grain
-        if first < min(end, matrixEnd) {
-          let rows =
-            (first - matrixStart)
-            * grain..<min(matrix.rowCount, (min(end, matrixEnd) - matrixStart) * grain)
-          if case .strips(let strips) = matrix.body {
-            strips.multiply(
-              rows, activations, count: n, into: outputs[index] + rows.lowerBound,
-              yStride: yStrides[index])
-          }
-          matrix.withKernelMatrices(rows, expandingInto: panels.expanded(part)) {
-            weights, taken, offset in
-            var activations = activations
-            table.multiply(
-              &weights, taken.lowerBound, taken.count, &activations, n,
-              outputs[index] + rows.lowerBound + offset, yStrides[index], panels.panel(part))
-          }
-          first = min(end, matrixEnd)
+  // The row groups of all matrices are laid end to end. With many activation rows a group is work enough for a chunk; with few, a
+  // thread reads one stretch of memory in order.
+  pool.chunks(groupCount, perThread: n < 16 ? 1 : groupCount) { thread, groups in
+    var matrixStart = 0
+    for (index, matrix) in matrices.enumerated() {
+      let matrixEnd = matrixStart + (matrix.rowCount + grain - 1) / grain
+      let taken = groups.clamped(to: matrixStart..<matrixEnd)
+      if !taken.isEmpty {
+        let rows =
+          (taken.lowerBound - matrixStart)
+          * grain..<min(matrix.rowCount, (taken.upperBound - matrixStart) * grain)
+        if case .strips(let strips) = matrix.body {
+          strips.multiply(
+            rows, activations, count: n, into: outputs[index] + rows.lowerBound,
+            yStride: yStrides[index])
         }
-        matrixStart = matrixEnd
+        matrix.withKernelMatrices(rows, expandingInto: panels.expanded(thread)) {
+          weights, taken, offset in
+          var activations = activations
+          table.multiply(
+            &weights, taken.lowerBound, taken.count, &activations, n,
+            outputs[index] + rows.lowerBound + offset, yStrides[index], panels.panel(thread))
+        }
       }
+      matrixStart = matrixEnd
     }
   }
 }

@@ -22,41 +22,20 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
 
 #define NK_SIGNED_CODES 1
 #define NK_TILE_COLUMNS 6
+#include "../shared/avx2_tile.h"
 #include "x86_panel.h"
 
-/// Four codes of activation row `c` of a tile, in all lanes. Multiples of the stride that no addressing mode has are made once.
-NK_X86 __m256i nk_four_codes(const int8_t *codes, const int c, size_t stride, size_t stride3, size_t stride5) {
-  const int8_t *const rows[6] = {codes,           codes + stride,     codes + 2 * stride,
-                                 codes + stride3, codes + 4 * stride, codes + stride5};
-  int32_t four;
-  memcpy(&four, rows[c], 4);
-  return _mm256_set1_epi32(four);
-}
-
-/// Keeps a tile's sums in registers from one step to the next, and the steps in their order.
-NK_X86 void nk_keep(const int count, __m256i sums[6][2]) {
-  for (int c = 0; c < count; c++) __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]));
-}
-
 /// total = the sums of integers of 32 columns of unsigned codes.
-NK_X86 void nk_unsigned_block(const nk_shape shape, const int count, const uint8_t *panel, const int8_t *codes, size_t stride,
-                              size_t stride3, size_t stride5, __m256i total[6][2]) {
+NK_X86 void nk_unsigned_block(const nk_shape shape, const int count, const uint8_t *panel, const nk_tile_rows *x,
+                              __m256i total[6][2]) {
 #pragma clang loop unroll(full)
   for (int stage = 0; stage < 8 / shape.depth; stage++) {
     __m256i partial[6][2];
 #pragma clang loop unroll(full)
     for (int step = 0; step < shape.depth; step++) {
       const int at = stage * shape.depth + step;
-      const __m256i w0 = _mm256_load_si256((const __m256i *)(panel + 64 * at));
-      const __m256i w1 = _mm256_load_si256((const __m256i *)(panel + 64 * at + 32));
-#pragma clang loop unroll(full)
-      for (int c = 0; c < count; c++) {
-        const __m256i factor = nk_four_codes(codes + 4 * at, c, stride, stride3, stride5);
-        const __m256i p0 = _mm256_maddubs_epi16(w0, factor), p1 = _mm256_maddubs_epi16(w1, factor);
-        partial[c][0] = step ? _mm256_add_epi16(partial[c][0], p0) : p0;
-        partial[c][1] = step ? _mm256_add_epi16(partial[c][1], p1) : p1;
-      }
-      nk_keep(count, partial);
+      const __m256i *w = (const __m256i *)(panel + 64 * at);
+      nk_unsigned_step(count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, step == 0, partial);
     }
     __m256i m0 = _mm256_set1_epi16(1), m1 = m0;
     if (shape.has_sub_scales) {
@@ -72,40 +51,29 @@ NK_X86 void nk_unsigned_block(const nk_shape shape, const int count, const uint8
   }
 }
 
-/// The same of signed codes: |w| times x with w's sign, of which a 16-bit sum holds no more than two.
-NK_X86 void nk_signed_block(const int count, const uint8_t *panel, const int8_t *codes, size_t stride, size_t stride3,
-                            size_t stride5, __m256i total[6][2]) {
-  const __m256i one = _mm256_set1_epi16(1);
+/// The same of signed codes.
+NK_X86 void nk_signed_block(const int count, const uint8_t *panel, const nk_tile_rows *x, __m256i total[6][2]) {
   for (int c = 0; c < count; c++) total[c][0] = total[c][1] = _mm256_setzero_si256();
 #pragma clang loop unroll(full)
   for (int at = 0; at < 8; at++) {
-#pragma clang loop unroll(full)
-    for (int h = 0; h < 2; h++) {
-      const __m256i w = _mm256_load_si256((const __m256i *)(panel + 64 * at + 32 * h)), size = _mm256_abs_epi8(w);
-#pragma clang loop unroll(full)
-      for (int c = 0; c < count; c++) {
-        const __m256i factor = _mm256_sign_epi8(nk_four_codes(codes + 4 * at, c, stride, stride3, stride5), w);
-        total[c][h] = _mm256_add_epi32(total[c][h], _mm256_madd_epi16(_mm256_maddubs_epi16(size, factor), one));
-      }
-    }
-    nk_keep(count, total);
+    const __m256i *w = (const __m256i *)(panel + 64 * at);
+    nk_signed_step(count, _mm256_load_si256(w), 0, x, 4 * at, total);
+    nk_signed_step(count, _mm256_load_si256(w + 1), 1, x, 4 * at, total);
   }
 }
 
 /// Sums of one panel with `count` activation rows from row `i`: sums[count][16].
 NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel, const nk_activations *x, size_t i,
                     float *sums) {
-  const size_t blocks = x->columns / 32, stride = x->columns;
-  size_t stride3 = 3 * stride, stride5 = 5 * stride;
-  __asm__("" : "+r"(stride3), "+r"(stride5));
-  const int8_t *codes = x->codes + i * stride;
+  const size_t blocks = x->columns / 32;
+  nk_tile_rows rows = nk_tile_rows_at(x->codes + i * x->columns, x->columns);
   for (int c = 0; c < 2 * count; c++) _mm256_storeu_ps(sums + 8 * c, _mm256_setzero_ps());
-  for (size_t b = 0; b < blocks; b++, panel += nk_panel_stride(shape), codes += 32) {
+  for (size_t b = 0; b < blocks; b++, panel += nk_panel_stride(shape), rows.codes += 32) {
     __m256i total[6][2];
     if (shape.is_signed) {
-      nk_signed_block(count, panel, codes, stride, stride3, stride5, total);
+      nk_signed_block(count, panel, &rows, total);
     } else {
-      nk_unsigned_block(shape, count, panel, codes, stride, stride3, stride5, total);
+      nk_unsigned_block(shape, count, panel, &rows, total);
     }
     const uint8_t *scales = panel + 512;
     for (int c = 0; c < count; c++) {

@@ -73,7 +73,7 @@ NK_STRIP_INLINE void nk_strip_tile(const enum nk_strip_codes codes, const int co
   for (int c = 0; c < count; c++) _mm512_storeu_ps(sums + nk_strip_rows * c, sum[c]);
 }
 
-#define NK_STRIP_WIDEST 12
+#define NK_STRIP_WIDEST(codes) 12
 NK_STRIP_MULTIPLY(multiply)
 
 const nk_strip_table nk_strips_avx512 = {multiply};

@@ -90,7 +90,7 @@ NK_STRIP_INLINE void nk_strip_tile(const enum nk_strip_codes codes, const int co
     for (int q = 0; q < 4; q++) vst1q_f32(sums + nk_strip_rows * c + 4 * q, sum[c][q]);
 }
 
-#define NK_STRIP_WIDEST 4
+#define NK_STRIP_WIDEST(codes) 4
 NK_STRIP_MULTIPLY(multiply)
 
 const nk_strip_table nk_strips_neon = {multiply};

@@ -72,8 +72,8 @@ static inline void nk_strips_multiply(const nk_strip_tiles *tiles, const nk_stri
   }
 }
 
-// From an including file's nk_strip_tile(codes, count, w, strip, x, i, sums) and NK_STRIP_WIDEST: its tiles of one kind of
-// codes, and its multiply.
+// From an including file's nk_strip_tile(codes, count, w, strip, x, i, sums) and NK_STRIP_WIDEST(codes), the activation rows of the
+// widest tile: its tiles of one kind of codes, and its multiply.
 #define NK_STRIP_TILE(name, codes, count)                                                                          \
   static __attribute__((noinline)) void name(const nk_strips *w, const uint8_t *strip, const nk_activations *x,    \
                                              size_t i, float *sums) {                                              \
@@ -83,8 +83,8 @@ static inline void nk_strips_multiply(const nk_strip_tiles *tiles, const nk_stri
   NK_STRIP_TILE(name##_1, codes, 1)                  \
   NK_STRIP_TILE(name##_2, codes, 2)                  \
   NK_STRIP_TILE(name##_4, codes, 4)                  \
-  NK_STRIP_TILE(name##_all, codes, NK_STRIP_WIDEST)  \
-  static const nk_strip_tiles name = {{name##_1, name##_2, name##_4, name##_all}, NK_STRIP_WIDEST};
+  NK_STRIP_TILE(name##_all, codes, NK_STRIP_WIDEST(codes))  \
+  static const nk_strip_tiles name = {{name##_1, name##_2, name##_4, name##_all}, NK_STRIP_WIDEST(codes)};
 #define NK_STRIP_MULTIPLY(name)                                                                                       \
   NK_STRIP_TILES(nk_4_bits, NK_STRIP_4_BITS)                                                                          \
   NK_STRIP_TILES(nk_8_bits, NK_STRIP_8_BITS)                                                                          \

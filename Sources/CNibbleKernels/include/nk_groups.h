@@ -59,6 +59,9 @@ void nk_pack_bits(const uint8_t *codes, size_t count, int bits, uint8_t *bytes);
 /// Unpacks what nk_pack_bits packed.
 void nk_unpack_bits(const uint8_t *bytes, size_t count, int bits, uint8_t *codes);
 
+/// Turns a matrix of 32-bit words `[rows, columns]` on its side; no alignment is needed, and the two do not overlap.
+void nk_transpose_words(const void *words, size_t rows, size_t columns, void *out);
+
 /// One field of each word: code = word >> shift & mask. The arrays do not overlap.
 void nk_take_fields(const uint32_t *words, size_t count, int shift, uint8_t mask, uint8_t *codes);
 /// Adds a field to each word, whose bits there are zeros.

@@ -113,10 +113,8 @@ public struct AWQLayout: ArrayLayout {
           WordArrays.numbers(scales, as: UInt16.self), rowCount: groupCount, columnCount: rowCount),
         groupCount: groupCount, room: room)
       arrays = [
-        WordArrays.bytes(
-          CodeWords.packed(tensor.codes, rowCount: rowCount, columnCount: columnCount, bits: 4)),
-        WordArrays.bytes(
-          CodeWords.packed(fields, rowCount: rowCount, columnCount: room, bits: 4)),
+        CodeWords.pack(tensor.codes, rowCount: rowCount, columnCount: columnCount, bits: 4),
+        CodeWords.pack(fields, rowCount: rowCount, columnCount: room, bits: 4),
         WordArrays.bytes(numbers),
       ]
     }
@@ -146,12 +144,10 @@ public struct AWQLayout: ArrayLayout {
         rowCount: rowCount, columnCount: groupCount)
     case .gemv:
       let room = expected[2].shape[1]
-      codes = CodeWords.unpacked(
-        WordArrays.numbers(parts[0].bytes, as: UInt32.self), rowCount: rowCount,
-        columnCount: columnCount, bits: 4)
-      let padded = CodeWords.unpacked(
-        WordArrays.numbers(parts[1].bytes, as: UInt32.self), rowCount: rowCount, columnCount: room,
-        bits: 4)
+      codes = CodeWords.unpack(
+        parts[0].bytes, rowCount: rowCount, columnCount: columnCount, bits: 4)
+      let padded = CodeWords.unpack(
+        parts[1].bytes, rowCount: rowCount, columnCount: room, bits: 4)
       fields = WordArrays.transposed(
         Self.cut(padded, groupCount: groupCount, room: room), rowCount: rowCount,
         columnCount: groupCount)
@@ -171,17 +167,15 @@ public struct AWQLayout: ArrayLayout {
   /// The bytes of gemm's words `[columnCount, rowCount / 8]` for codes `[rowCount, columnCount]`; 8 divides the rows.
   private static func packed(_ codes: [UInt8], rowCount: Int, columnCount: Int) -> [UInt8] {
     guard !codes.isEmpty else { return [] }
-    return WordArrays.bytes(
-      WordArrays.transposed(
-        CodeWords.packedRows(codes, columnCount: columnCount, order: outputOrder),
-        rowCount: rowCount / 8, columnCount: columnCount))
+    return CodeWords.transposed(
+      CodeWords.packedRows(codes, columnCount: columnCount, order: outputOrder),
+      rowCount: rowCount / 8, columnCount: columnCount)
   }
 
   /// Undoes ``packed(_:rowCount:columnCount:)``.
   static func unpacked(_ bytes: [UInt8], rowCount: Int, columnCount: Int) -> [UInt8] {
     guard !bytes.isEmpty else { return [] }
-    let words = WordArrays.transposed(
-      WordArrays.numbers(bytes, as: UInt32.self), rowCount: columnCount, columnCount: rowCount / 8)
+    let words = CodeWords.transposed(bytes, rowCount: columnCount, columnCount: rowCount / 8)
     return CodeWords.unpackedRows(words, columnCount: columnCount, order: outputOrder)
   }
 

@@ -71,12 +71,10 @@ public struct GPTQLayout: ArrayLayout {
     } else {
       for column in 0..<columnCount { groups[column] = Int32(column / length) }
     }
-    let words = CodeWords.packed(codes, rowCount: rowCount, columnCount: columnCount, bits: bits)
+    let words = CodeWords.pack(codes, rowCount: rowCount, columnCount: columnCount, bits: bits)
     let arrays = [
-      WordArrays.bytes(
-        WordArrays.transposed(words, rowCount: rowCount, columnCount: parts[0].shape[0])),
-      WordArrays.bytes(
-        CodeWords.packed(fields, rowCount: groupCount, columnCount: rowCount, bits: bits)),
+      CodeWords.transposed(words, rowCount: rowCount, columnCount: parts[0].shape[0]),
+      CodeWords.pack(fields, rowCount: groupCount, columnCount: rowCount, bits: bits),
       try GroupedIntegers.scaleBytes(tensor.scales, rowCount: rowCount, groupCount: groupCount),
       WordArrays.bytes(groups),
     ]
@@ -117,10 +115,9 @@ public struct GPTQLayout: ArrayLayout {
       fields, rowCount: rowCount, groupCount: groupCount, scheme: scheme)
     let scales = try GroupedIntegers.scales(
       parts[2].bytes, format: scheme.scale, rowCount: rowCount, groupCount: groupCount)
-    let words = WordArrays.transposed(
-      WordArrays.numbers(parts[0].bytes, as: UInt32.self), rowCount: expected[0].shape[0],
-      columnCount: rowCount)
-    var codes = CodeWords.unpacked(words, rowCount: rowCount, columnCount: columnCount, bits: bits)
+    let words = CodeWords.transposed(
+      parts[0].bytes, rowCount: expected[0].shape[0], columnCount: rowCount)
+    var codes = CodeWords.unpack(words, rowCount: rowCount, columnCount: columnCount, bits: bits)
     if let order { codes = Self.gathered(codes, in: order) }
     return try QuantizedTensor(
       rowCount: rowCount, columnCount: columnCount, scheme: scheme, codes: codes, scales: scales,
@@ -131,9 +128,8 @@ public struct GPTQLayout: ArrayLayout {
   static func zeroPoints(
     _ bytes: [UInt8], rowCount: Int, groupCount: Int, bits: Int, version: Version
   ) -> [UInt8] {
-    var fields = CodeWords.unpacked(
-      WordArrays.numbers(bytes, as: UInt32.self), rowCount: groupCount, columnCount: rowCount,
-      bits: bits)
+    var fields = CodeWords.unpack(
+      bytes, rowCount: groupCount, columnCount: rowCount, bits: bits)
     if version == .v1 {
       let mask = UInt8((1 << bits) - 1)
       for index in fields.indices { fields[index] = (fields[index] &+ 1) & mask }

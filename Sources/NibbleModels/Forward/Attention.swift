@@ -33,15 +33,19 @@ struct Attention {
 
   /// Writes the new tokens' keys and values, `[tokens, key-value heads · head size]`, into the cache.
   func store(_ keys: Activations, _ values: Activations) {
-    for row in 0..<keys.rowCount {
-      let place = places?[row] ?? RowPlace(cache: cache, position: cache.count + row)
-      for head in 0..<config.keyValueHeadCount {
-        let column = head * config.headFeatureCount
-        place.cache.store(
-          key: keys.row(row) + column, value: values.row(row) + column, block: block, head: head,
-          position: place.position)
+    let body: (Range<Int>) -> Void = { rows in
+      for row in rows {
+        let place = places?[row] ?? RowPlace(cache: cache, position: cache.count + row)
+        for head in 0..<config.keyValueHeadCount {
+          let column = head * config.headFeatureCount
+          place.cache.store(
+            key: keys.row(row) + column, value: values.row(row) + column, block: block, head: head,
+            position: place.position)
+        }
       }
     }
+    // Waking threads costs more than a few rows.
+    if keys.rowCount < 32 { body(0..<keys.rowCount) } else { pool.rows(keys.rowCount, body) }
   }
 
   /// Attends with `queries`, `[tokens, heads · head size]`, into a matrix of the same shape.

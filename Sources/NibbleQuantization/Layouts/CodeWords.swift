@@ -31,8 +31,10 @@ public enum CodeWords {
     precondition(codes.count == rowCount * columnCount)
     let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
     let perWord = packing == .dense || 32 % bits == 0 ? max(columnCount, 1) : 32 / bits
-    var bytes = [UInt8](repeating: 0, count: rowCount * rowByteCount)
-    bytes.withUnsafeMutableBufferPointer { bytes in
+    let isFull = packing == .dense && columnCount * bits == 8 * rowByteCount
+    return [UInt8](unsafeUninitializedCapacity: rowCount * rowByteCount) { bytes, count in
+      count = rowCount * rowByteCount
+      if !isFull { bytes.initialize(repeating: 0) }
       codes.withUnsafeBufferPointer { codes in
         guard let source = codes.baseAddress, let target = bytes.baseAddress else { return }
         for row in 0..<rowCount {
@@ -46,7 +48,6 @@ public enum CodeWords {
         }
       }
     }
-    return bytes
   }
 
   /// Unpacks what ``pack(_:rowCount:columnCount:bits:packing:)`` packed.
@@ -58,8 +59,8 @@ public enum CodeWords {
     let rowByteCount = 4 * wordCount(columnCount: columnCount, bits: bits, packing: packing)
     precondition(bytes.count == rowCount * rowByteCount)
     let perWord = packing == .dense || 32 % bits == 0 ? max(columnCount, 1) : 32 / bits
-    var codes = [UInt8](repeating: 0, count: rowCount * columnCount)
-    codes.withUnsafeMutableBufferPointer { codes in
+    return [UInt8](unsafeUninitializedCapacity: rowCount * columnCount) { codes, count in
+      count = rowCount * columnCount
       bytes.withUnsafeBufferPointer { bytes in
         guard let source = bytes.baseAddress, let target = codes.baseAddress else { return }
         for row in 0..<rowCount {
@@ -73,44 +74,40 @@ public enum CodeWords {
         }
       }
     }
-    return codes
   }
 
-  /// The words `[rowCount, wordCount]` as numbers, for layouts that move them.
-  public static func packed(
-    _ codes: [UInt8], rowCount: Int, columnCount: Int, bits: Int
-  ) -> [UInt32] {
-    let bytes = pack(codes, rowCount: rowCount, columnCount: columnCount, bits: bits)
-    return [UInt32](unsafeUninitializedCapacity: bytes.count / 4) { words, count in
-      UnsafeMutableRawBufferPointer(words).copyBytes(from: bytes)
-      count = bytes.count / 4
+  /// Words `[rowCount, columnCount]` turned on their side, `[columnCount, rowCount]`.
+  ///
+  /// - Precondition: `bytes` are all words of all rows.
+  public static func transposed(_ bytes: [UInt8], rowCount: Int, columnCount: Int) -> [UInt8] {
+    precondition(bytes.count == 4 * rowCount * columnCount)
+    if rowCount == 1 || columnCount == 1 { return bytes }
+    return [UInt8](unsafeUninitializedCapacity: bytes.count) { target, count in
+      count = bytes.count
+      bytes.withUnsafeBytes { source in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        nk_transpose_words(source, rowCount, columnCount, target)
+      }
     }
-  }
-
-  /// Undoes ``packed(_:rowCount:columnCount:bits:)``.
-  public static func unpacked(
-    _ words: [UInt32], rowCount: Int, columnCount: Int, bits: Int
-  ) -> [UInt8] {
-    unpack(
-      words.withUnsafeBytes { [UInt8]($0) }, rowCount: rowCount, columnCount: columnCount,
-      bits: bits)
   }
 
   /// The codes `[rowCount, columnCount]` in words that hold one column of 8 rows each, 4 bits a code.
   ///
   /// - Parameters:
-  ///   - words: `[rowCount / 8, columnCount]`.
+  ///   - words: the bytes of `[rowCount / 8, columnCount]` words.
   ///   - columnCount: columns of a row, more than 0.
   ///   - order: the row whose code stands in each field of a word, the lowest first.
   /// - Returns: the codes.
   /// - Precondition: the counts fit each other.
   public static func unpackedRows(
-    _ words: [UInt32], columnCount: Int, order: [Int]
+    _ words: [UInt8], columnCount: Int, order: [Int]
   ) -> [UInt8] {
     precondition(order.count == 8 && order.allSatisfy((0..<8).contains))
-    precondition(columnCount > 0 && words.count % columnCount == 0)
-    return [UInt8](unsafeUninitializedCapacity: 8 * words.count) { codes, count in
-      words.withUnsafeBufferPointer { words in
+    precondition(columnCount > 0 && words.count % (4 * columnCount) == 0)
+    return [UInt8](unsafeUninitializedCapacity: 2 * words.count) { codes, count in
+      count = 2 * words.count
+      words.withUnsafeBytes { words in
+        let words = words.assumingMemoryBound(to: UInt32.self)
         guard let source = words.baseAddress, let target = codes.baseAddress else { return }
         for first in stride(from: 0, to: words.count, by: columnCount) {
           for (field, row) in order.enumerated() {
@@ -120,16 +117,16 @@ public enum CodeWords {
           }
         }
       }
-      count = 8 * words.count
     }
   }
 
   /// Undoes ``unpackedRows(_:columnCount:order:)``.
-  public static func packedRows(_ codes: [UInt8], columnCount: Int, order: [Int]) -> [UInt32] {
+  public static func packedRows(_ codes: [UInt8], columnCount: Int, order: [Int]) -> [UInt8] {
     precondition(order.count == 8 && order.allSatisfy((0..<8).contains))
     precondition(columnCount > 0 && codes.count % (8 * columnCount) == 0)
-    var words = [UInt32](repeating: 0, count: codes.count / 8)
-    words.withUnsafeMutableBufferPointer { words in
+    var words = [UInt8](repeating: 0, count: codes.count / 2)
+    words.withUnsafeMutableBytes { words in
+      let words = words.assumingMemoryBound(to: UInt32.self)
       codes.withUnsafeBufferPointer { codes in
         guard let source = codes.baseAddress, let target = words.baseAddress else { return }
         for first in stride(from: 0, to: words.count, by: columnCount) {

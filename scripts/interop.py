@@ -150,7 +150,9 @@ def main():
         parser.error("--no-small needs --reference")
     names = arguments.formats or list(FORMATS)
     (folder / "work").mkdir(parents=True, exist_ok=True)
-    python = next((p for p in (folder / FORMATS[n].environment / "bin/python" for n in names) if p.exists()), None)
+    environments = [folder / FORMATS[n].environment for n in names]
+    whole = [e for e in environments if (e / "installed.txt").exists()]
+    python = next((e / "bin/python" for e in whole + environments if (e / "bin/python").exists()), None)
     if python is None:
         print(f"error: {folder} has no environment; scripts/interop makes them", file=sys.stderr)
         return 1

@@ -42,16 +42,20 @@ def show(row):
 
 def worker(arguments, folder, binary):
     """One format, in its environment."""
+    # Packages put progress bars, or nothing, in the place of what Python calls the standard output.
+    results = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     import cases
 
     name = arguments.case
     missing = [module for module in FORMATS[name].modules if not importable(module)]
     if missing:
         raise SystemExit(f"cannot be imported: {' '.join(missing)}")
-    print("VERSIONS " + json.dumps(cases.versions(name)), flush=True)
+    print("VERSIONS " + json.dumps(cases.versions(name)), file=results, flush=True)
     for model, written in models(arguments, folder, FORMATS[name]):
         for row in cases.cases(name, binary, model, folder / "work", written, arguments.only):
-            print("CASE " + json.dumps(row), flush=True)
+            print("CASE " + json.dumps(row), file=results, flush=True)
+    print("DONE", file=results, flush=True)
     return 0
 
 
@@ -87,6 +91,7 @@ def run_format(name, arguments, folder, binary):
     for word in arguments.only:
         command += ["--only", word]
     rows, versions, log = [], {}, folder / "work" / f"{name}.log"
+    is_done = False
     with open(log, "w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder / "work")
         for line in process.stdout:
@@ -95,11 +100,12 @@ def run_format(name, arguments, folder, binary):
                 show(rows[-1])
             elif line.startswith("VERSIONS "):
                 versions = json.loads(line[9:])
+            is_done = is_done or line == "DONE\n"
         code = process.wait()
-    if code != 0:
+    if code != 0 or not is_done:
         last = (log.read_text().strip().splitlines() or ["no message"])[-1]
         rows.append({"format": name, "model": "", "direction": "", "what": "", "state": "FAIL",
-                     "text": f"exit {code}: {last[:200]}; see {log}"})
+                     "text": f"exit {code} before the last case: {last[:200]}; see {log}"})
         show(rows[-1])
     return rows, versions
 

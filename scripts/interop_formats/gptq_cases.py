@@ -32,7 +32,7 @@ WRITERS = {
     "3 bits": config(bits=3),
     "4 bits": config(),
     "8 bits": config(bits=8),
-    "group -1": config(group_size=-1),
+    "group -1": config(group_size=-1, act_group_aware=False),
     "desc_act": config(desc_act=True),
     "desc_act, group -1": config(desc_act=True, group_size=-1),
     "sym false": config(sym=False),

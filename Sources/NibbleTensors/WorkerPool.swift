@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// A fixed set of threads that share loops over rows.
 ///
-/// Bodies must compute each row independently of the others; then results are the same bytes for any thread count and any split. The calling thread takes the first range, and then any range whose worker has not begun: a worker that
+/// Bodies must compute each row independently of the others; then results are the same bytes for any thread count and any
+/// split. The calling thread takes the first range, and then any range whose worker has not begun: a worker that
 /// the system keeps from running delays nothing. Workers spin for a moment after a loop and then sleep.
 public final class WorkerPool: Sendable {
   /// Threads that take part, the caller's included.

@@ -63,6 +63,30 @@ import Testing
     return results
   }
 
+  /// What a tile gives for keys and values of `element`, scores divided by the root of the head's size.
+  private static func results(
+    _ attend: nk_attend_function, _ shape: Shape, _ queries: [Float],
+    _ keys: UnsafeRawPointer?, _ values: UnsafeRawPointer?, _ element: nk_attention_element
+  ) -> [Float] {
+    let rows = shape.tokens * shape.group
+    var results = [Float](repeating: .nan, count: rows * shape.size)
+    var scratch = [Float](repeating: .nan, count: nk_attention_scratch(rows, shape.size))
+    results.withUnsafeMutableBufferPointer { results in
+      scratch.withUnsafeMutableBufferPointer { scratch in
+        queries.withUnsafeBufferPointer { queries in
+          var tile = nk_attention_tile(
+            query: queries.baseAddress, result: results.baseAddress, keys: keys, values: values,
+            scratch: scratch.baseAddress, token_stride: shape.group * shape.size,
+            row_count: rows, group_count: shape.group, head_size: shape.size,
+            first_position: shape.first, window: shape.window,
+            scale: 1 / Float(shape.size).squareRoot(), softcap: shape.softcap, element: element)
+          attend(&tile)
+        }
+      }
+    }
+    return results
+  }
+
   @Test(arguments: shapes.indices, [NK_SCALAR, NK_AVX2, NK_AVX512, NK_NEON].map(\.rawValue))
   func agreesWithTheDefinition(_ index: Int, _ set: UInt32) throws {
     guard let attend = nk_attend_for(nk_instruction_set(rawValue: set)) else { return }
@@ -79,21 +103,7 @@ import Testing
       _ keys: UnsafeRawPointer?, _ values: UnsafeRawPointer?, _ element: nk_attention_element,
       _ expected: [Double]
     ) {
-      var results = [Float](repeating: .nan, count: rows * shape.size)
-      var scratch = [Float](repeating: .nan, count: nk_attention_scratch(rows, shape.size))
-      results.withUnsafeMutableBufferPointer { results in
-        scratch.withUnsafeMutableBufferPointer { scratch in
-          queries.withUnsafeBufferPointer { queries in
-            var tile = nk_attention_tile(
-              query: queries.baseAddress, result: results.baseAddress, keys: keys, values: values,
-              scratch: scratch.baseAddress, token_stride: shape.group * shape.size,
-              row_count: rows, group_count: shape.group, head_size: shape.size,
-              first_position: shape.first, window: shape.window, scale: scale,
-              softcap: shape.softcap, element: element)
-            attend(&tile)
-          }
-        }
-      }
+      let results = Self.results(attend, shape, queries, keys, values, element)
       let tolerance = 3e-6 * max(1, shape.spread / 2)
       for (result, expected) in zip(results, expected) {
         #expect(
@@ -119,5 +129,43 @@ import Testing
     check(
       blockKeys.bytes, blockValues.bytes, NK_ATTENTION_BLOCKS,
       Self.expected(shape, queries, blockKeys.values, blockValues.values, scale: scale))
+  }
+
+  /// A key or value that is not a number reaches the rows that see it, and no others.
+  @Test(arguments: shapes.indices, [NK_SCALAR, NK_AVX2, NK_AVX512, NK_NEON].map(\.rawValue))
+  func valuesThatAreNotFiniteReachOnlyWhoSeesThem(_ index: Int, _ set: UInt32) throws {
+    guard let attend = nk_attend_for(nk_instruction_set(rawValue: set)) else { return }
+    let shape = Self.shapes[index]
+    var random = RandomSource(seed: UInt64(index))
+    let rows = shape.tokens * shape.group
+    let queries = (0..<rows * shape.size).map { _ in Float(shape.spread * random.gaussian()) }
+    let count = shape.first + shape.tokens
+    let keys = (0..<count * shape.size).map { _ in Float(random.gaussian()) }
+    let values = (0..<count * shape.size).map { _ in Float(random.gaussian()) }
+    let sound = Self.results(attend, shape, queries, keys, values, NK_ATTENTION_FLOAT)
+    let last = shape.window > 0 ? max(0, shape.first - shape.window) : shape.first
+    for position in Set([last, shape.first, count - 2, count - 1]) where position >= 0 {
+      for (spoilsKey, wrong) in [(true, Float.nan), (false, .nan), (false, .infinity)] {
+        var (spoiltKeys, spoiltValues) = (keys, values)
+        for i in 0..<shape.size {
+          if spoilsKey { spoiltKeys[position * shape.size + i] = wrong }
+          spoiltValues[position * shape.size + i] = wrong
+        }
+        let spoilt = Self.results(
+          attend, shape, queries, spoiltKeys, spoiltValues, NK_ATTENTION_FLOAT)
+        for row in 0..<rows {
+          let own = shape.first + row / shape.group
+          let sees = position <= own && (shape.window == 0 || position + shape.window > own)
+          for i in row * shape.size..<(row + 1) * shape.size {
+            if sees {
+              #expect(!spoilt[i].isFinite, "row \(row), position \(position)")
+            } else {
+              #expect(
+                spoilt[i].bitPattern == sound[i].bitPattern, "row \(row), position \(position)")
+            }
+          }
+        }
+      }
+    }
   }
 }

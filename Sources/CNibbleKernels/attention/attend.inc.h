@@ -32,6 +32,32 @@ static inline nk_seen_keys nk_seen(const nk_attention_tile *tile, size_t row, si
   return seen;
 }
 
+/// Rows that take the values of the same keys, both counted from the first of theirs.
+typedef struct {
+  size_t row, rows;
+  nk_seen_keys keys;
+} nk_value_part;
+
+/// Splits the products of up to six rows with the values of a step: what each row alone sees first, what all of them see, what each
+/// alone sees last. In this order a row's keys are taken one after the other, and no row touches a value that it does not see.
+static inline size_t nk_value_parts(const nk_attention_tile *tile, size_t row, size_t rows, size_t first, size_t count,
+                                    nk_value_part parts[13]) {
+  nk_seen_keys all = {nk_seen(tile, row + rows - 1, first, count).from, nk_seen(tile, row, first, count).end};
+  if (all.end <= all.from) all.from = all.end = count;
+  size_t found = 0;
+  for (size_t r = 0; r < rows; r++) {
+    const nk_seen_keys seen = nk_seen(tile, row + r, first, count);
+    const size_t end = seen.end < all.from ? seen.end : all.from;
+    if (seen.from < end) parts[found++] = (nk_value_part){r, 1, {seen.from, end}};
+  }
+  if (all.from < all.end) parts[found++] = (nk_value_part){0, rows, all};
+  for (size_t r = 0; r < rows; r++) {
+    const size_t end = nk_seen(tile, row + r, first, count).end;
+    if (all.end < end) parts[found++] = (nk_value_part){r, 1, {all.end, end}};
+  }
+  return found;
+}
+
 /// Turns a row's scores of from ..< to into weights; keys that it does not see get none.
 static inline void nk_weigh(const nk_attention_tile *tile, nk_seen_keys seen, size_t from, size_t to, float *scores,
                             nk_softmax_state *state, float *sums, size_t size) {
@@ -78,9 +104,14 @@ static void nk_attend_many(const nk_attention_tile *tile, const nk_attend_scratc
       nk_weigh(tile, nk_seen(tile, r + j, first, count), from, to, at->scores + j * NK_ATTENTION_KEYS, at->states + r + j,
                sums + j * padded, padded);
     }
-    for (size_t i = 0; i < padded; i += 16) {
-      nk_attention_multiply(several, at->room + from * padded + i, padded, at->scores + from, NK_ATTENTION_KEYS, end - from,
-                            sums + i, padded);
+    nk_value_part parts[13];
+    for (size_t p = 0, found = nk_value_parts(tile, r, several, first, count, parts); p < found; p++) {
+      const nk_value_part part = parts[p];
+      for (size_t i = 0; i < padded; i += 16) {
+        nk_attention_multiply(part.rows, at->room + part.keys.from * padded + i, padded,
+                              at->scores + part.row * NK_ATTENTION_KEYS + part.keys.from, NK_ATTENTION_KEYS,
+                              part.keys.end - part.keys.from, sums + part.row * padded + i, padded);
+      }
     }
   }
 }
@@ -112,7 +143,12 @@ static void nk_attend_few(const nk_attention_tile *tile, const nk_attend_scratch
     nk_weigh(tile, nk_seen(tile, r, first, count), from, to, at->scores + r * NK_ATTENTION_KEYS, at->states + r,
              at->sums + r * padded, padded);
   }
-  nk_attention_sums(rows, values, at->scores, from, end, at->sums, padded);
+  nk_value_part parts[13];
+  for (size_t p = 0, found = nk_value_parts(tile, 0, rows, first, count, parts); p < found; p++) {
+    const nk_value_part part = parts[p];
+    nk_attention_sums(part.rows, values, at->scores + part.row * NK_ATTENTION_KEYS, part.keys.from, part.keys.end,
+                      at->sums + part.row * padded, padded);
+  }
 }
 
 void NK_ATTEND(const nk_attention_tile *tile) {

@@ -45,7 +45,7 @@ void nk_attention_round(const float *x, size_t head_size, uint8_t *row);
 ///   result[r] = sum_k softmax_k(score(scale * query[r] . keys[k])) * values[k]
 ///
 /// where score(x) is softcap * tanh(x / softcap), or x when softcap is 0. All sums are in single precision, in the same order on every
-/// instruction set. A value that is infinite or NaN may also spoil rows of the tile that stand up to five rows before those that see it.
+/// instruction set. A value that is infinite or NaN spoils the rows that see it and no others.
 typedef struct {
   const float *query;  // row r at (r / group_count) * token_stride + (r % group_count) * head_size
   float *result;       // the same layout

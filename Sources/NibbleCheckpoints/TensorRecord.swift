@@ -106,6 +106,49 @@ extension TensorRecord {
   ///
   /// - Throws: ``CheckpointError`` for tensors of other types, and for arrays that do not fit the shape.
   public func quantizedTensor() throws(CheckpointError) -> QuantizedTensor {
+    try quantizedTensor(parts, rowCount: rowCount)
+  }
+
+  /// The codes and scales of some rows.
+  ///
+  /// - Precondition: ``hasOwnRows``, or `rows` are all of them.
+  /// - Throws: as ``quantizedTensor()``.
+  public func quantizedTensor(rows: Range<Int>) throws(CheckpointError) -> QuantizedTensor {
+    if rows == 0..<rowCount { return try quantizedTensor() }
+    guard let widths = rowByteCounts else {
+      throw CheckpointError(.unsupported, "its rows are not stored one by one", tensor: name)
+    }
+    let views = zip(parts, widths).map { $0[rows.lowerBound * $1..<rows.upperBound * $1] }
+    return try quantizedTensor(views, rowCount: rows.count)
+  }
+
+  /// Whether each row has its codes and scales to itself and can be read without the others.
+  public var hasOwnRows: Bool { rowByteCounts != nil }
+
+  /// What a row takes of each part; nil where rows share some.
+  private var rowByteCounts: [Int]? {
+    let widths: [Int]
+    switch type {
+    case .plain: return nil
+    case .blocks(let type):
+      guard type.scheme != nil, let width = type.rowByteCount(columnCount: columnCount) else {
+        return nil
+      }
+      widths = [width]
+    case .scheme(let scheme):
+      guard let found = (layout ?? SchemeLayout()).rowByteCounts(scheme, columnCount: columnCount)
+      else { return nil }
+      widths = found
+    }
+    guard widths.count == parts.count,
+      zip(widths, parts).allSatisfy({ $0 * rowCount == $1.count })
+    else { return nil }
+    return widths
+  }
+
+  private func quantizedTensor(
+    _ parts: [ByteView], rowCount: Int
+  ) throws(CheckpointError) -> QuantizedTensor {
     guard let scheme = type.scheme else {
       throw CheckpointError(.unsupported, "is stored as \(type.name), without codes", tensor: name)
     }
@@ -134,5 +177,13 @@ extension TensorRecord {
   /// Lets the system drop the pages of all parts.
   public func releasePages() {
     for part in parts { part.releasePages() }
+  }
+
+  /// Lets the system drop the pages of some rows, where rows are stored one by one.
+  public func releasePages(rows: Range<Int>) {
+    guard let widths = rowByteCounts else { return }
+    for (part, width) in zip(parts, widths) {
+      part[rows.lowerBound * width..<rows.upperBound * width].releasePages()
+    }
   }
 }

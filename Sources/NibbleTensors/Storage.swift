@@ -46,7 +46,7 @@ public final class Storage: @unchecked Sendable {
 
   /// Copies `bytes` into owned memory.
   public convenience init(copying bytes: some Collection<UInt8>) {
-    self.init(byteCount: bytes.count) { $0.copyBytes(from: bytes) }
+    self.init(uninitializedByteCount: bytes.count) { $0.copyBytes(from: bytes) }
   }
 
   deinit { release(base, byteCount) }

@@ -21,6 +21,12 @@ public struct ConversionLoss: Hashable, Sendable {
     self.absolute = absolute
     self.relative = relative
   }
+
+  /// The loss of two parts of a tensor together.
+  public func union(_ other: ConversionLoss) -> ConversionLoss {
+    ConversionLoss(
+      absolute: max(absolute, other.absolute), relative: max(relative, other.relative))
+  }
 }
 
 extension QuantizedTensor {

@@ -162,8 +162,12 @@ package struct StoredRows: Sendable {
   /// Lets the system drop the pages of `rows`, where they stand together.
   package func release(_ rows: Range<Int>) {
     guard origin.order == .same else { return }
-    for (record, part, _) in spans(rows) where record.parts.count == 1 {
-      record.bytes[part.lowerBound * rowByteCount..<part.upperBound * rowByteCount].releasePages()
+    for (record, part, _) in spans(rows) where record.parts.count == 1 || record.hasOwnRows {
+      if record.parts.count > 1 {
+        record.releasePages(rows: part)
+      } else {
+        record.bytes[part.lowerBound * rowByteCount..<part.upperBound * rowByteCount].releasePages()
+      }
     }
   }
 

@@ -21,4 +21,15 @@ extension ArrayLayout {
       throw QuantizationError(.unsupported, obstacle)
     }
   }
+
+  /// Bytes that a row takes of each array, where every row has its own run of all of them and any number of rows can be stored.
+  ///
+  /// - Returns: nil where rows share something.
+  public func rowByteCounts(_ scheme: Scheme, columnCount: Int) -> [Int]? {
+    guard scheme.isRowLocal,
+      let row = try? parts(scheme, rowCount: 1, columnCount: columnCount),
+      row.allSatisfy(\.isPerRow)
+    else { return nil }
+    return row.map(\.rowByteCount)
+  }
 }

@@ -227,6 +227,6 @@ extension TensorTask {
       return pieces(of: record, scheme, rows)
     }
     let bytes = rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount
-    return [ArrayPiece(bytes: views[0][bytes], offset: bytes.lowerBound)]
+    return [ArrayPiece(bytes: .stored(views[0][bytes]), offset: bytes.lowerBound)]
   }
 }

@@ -4,7 +4,24 @@ internal import NibbleTensors
 
 /// Some rows' bytes in one array of a tensor that is stored as a scheme.
 struct ArrayPiece {
-  var bytes: ByteView
+  /// Bytes made for the output, or those of a file.
+  enum Bytes {
+    case made([UInt8])
+    case stored(ByteView)
+
+    func withUnsafeBytes<R, E: Error>(
+      _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+      switch self {
+      case .stored(let view): return try view.withUnsafeBytes(body)
+      case .made(let array):
+        let result = array.withUnsafeBytes { bytes in Result { () throws(E) in try body(bytes) } }
+        return try result.get()
+      }
+    }
+  }
+
+  var bytes: Bytes
   /// Where the piece begins, in bytes from the tensor's first array on.
   var offset: Int
 }
@@ -68,7 +85,7 @@ extension TensorTask {
       offsets = [rows.lowerBound * rowByteCount]
     }
     return zip(try layout.pack(tensor), offsets).map { array, offset in
-      ArrayPiece(bytes: Storage(copying: array.bytes).view, offset: offset)
+      ArrayPiece(bytes: .made(array.bytes), offset: offset)
     }
   }
 
@@ -79,11 +96,11 @@ extension TensorTask {
     return zip(zip(parts, record.parts), offsets(scheme, rows)).compactMap { pair, offset in
       let (part, view) = pair
       guard part.isPerRow else {
-        return rows.lowerBound == 0 ? ArrayPiece(bytes: view, offset: offset) : nil
+        return rows.lowerBound == 0 ? ArrayPiece(bytes: .stored(view), offset: offset) : nil
       }
       let width = part.rowByteCount
       return ArrayPiece(
-        bytes: view[rows.lowerBound * width..<rows.upperBound * width], offset: offset)
+        bytes: .stored(view[rows.lowerBound * width..<rows.upperBound * width]), offset: offset)
     }
   }
 

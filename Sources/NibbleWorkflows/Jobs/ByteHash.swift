@@ -1,7 +1,7 @@
 /// A 64-bit hash of bytes, to see whether a file holds what was written to it. Not for security.
 ///
 /// Four lanes of multiply and rotate over 32-byte steps, folded with the finalizer of SplitMix64.
-package struct ByteHash: Equatable, Sendable {
+package struct ByteHash: Hashable, Sendable {
   package private(set) var value: UInt64
 
   package init(_ bytes: UnsafeRawBufferPointer) {

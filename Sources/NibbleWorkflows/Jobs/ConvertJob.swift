@@ -180,6 +180,7 @@ public struct ConvertJob: Sendable {
     if format == .gguf, task.type.ggmlType != nil { return task }
     task.folderFormat = folderFormat
     if format != .gguf, task.isCopy, case .scheme = task.type { return task }
+    defer { task.releaseSource() }
     func obstacle(_ scheme: Scheme) -> String? {
       guard format == .gguf else { return task.obstacle(to: scheme) }
       return GGMLType(scheme: scheme) == nil ? "no type of GGUF stores \(scheme)" : nil
@@ -238,6 +239,6 @@ public struct ConvertJob: Sendable {
       if let type = task.type.ggmlType { counts[type, default: 0] += task.elementCount }
     }
     let main = counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
-    return QuantizationMix.allCases.first { $0.baseType == main }?.fileType ?? 0
+    return QuantizationMix.fileType(of: main)
   }
 }

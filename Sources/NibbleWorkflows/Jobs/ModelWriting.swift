@@ -29,7 +29,7 @@ struct ModelWriting {
       tasks, loop: environment.chunkLoop(), progress: environment.progress)
     let plans = tasks.map(\.plan)
     let writer = DeferredWriter { try makeWriter(plans) }
-    var hashes: [ByteHash] = []
+    var chunks: [WrittenChunk] = []
     var calibration: CalibrationReport?
     var layers: CalibratedLayers?
     do {
@@ -41,7 +41,7 @@ struct ModelWriting {
           throw ModelError(.unsupported, "the text never reaches the layer \(name)")
         }
       }
-      hashes = try transfer.write(to: writer, phase: phase, written: layers?.hashes ?? [:])
+      chunks = try transfer.write(to: writer, phase: phase, written: layers?.hashes ?? [:])
       try writer.made()
       try writer.finish()
       layers?.journal?.remove()
@@ -55,7 +55,7 @@ struct ModelWriting {
     var finding: OutputVerification.Finding?
     if isVerifying {
       do {
-        finding = try OutputVerification(transfer).run(path: output, hashes: hashes)
+        finding = try OutputVerification(transfer).run(path: output, written: chunks)
       } catch is JobCancelled {
         throw JobCancelled(writtenPath: output)
       }

@@ -30,10 +30,10 @@ struct OutputVerification {
   ///
   /// - Parameters:
   ///   - path: the output, under its final name.
-  ///   - hashes: of each chunk's bytes, as ``TensorTransfer/write(to:phase:)`` returned them.
+  ///   - written: of each chunk, what ``TensorTransfer/write(to:phase:written:)`` returned.
   /// - Returns: what differs, and each tensor's relative error.
   /// - Throws: `CheckpointError` when the file cannot be read, ``JobCancelled``.
-  func run(path: String, hashes: [ByteHash]) throws -> Finding {
+  func run(path: String, written: [WrittenChunk]) throws -> Finding {
     let checkpoint = try Checkpoint.open(path)
     var failures: [String] = []
     let records = match(checkpoint.tensors, &failures)
@@ -47,7 +47,7 @@ struct OutputVerification {
       let chunk = chunks[index]
       let task = tasks[chunk.task]
       let record = records[chunk.task]
-      let result = try compare(chunk, task, record, hashes[index], scratch)
+      let result = try compare(chunk, task, record, written[index], scratch)
       results.withLock { $0[index] = result }
       if pages.finish(chunk) {
         task.releaseSource()
@@ -85,16 +85,17 @@ struct OutputVerification {
   }
 
   private func compare(
-    _ chunk: RowChunk, _ task: TensorTask, _ record: TensorRecord, _ hash: ByteHash,
+    _ chunk: RowChunk, _ task: TensorTask, _ record: TensorRecord, _ meant: WrittenChunk,
     _ scratch: Scratch
   ) throws(CheckpointError) -> ChunkResult {
-    var result = ChunkResult(hasSameBytes: storedHash(chunk, task, record) == hash)
-    if task.isRepacked {
+    var result = ChunkResult(hasSameBytes: storedHash(chunk, task, record) == meant.bytes)
+    // The source's own bytes, whose values were looked at before they were written.
+    if task.isCopy, result.hasSameBytes { return result }
+    if let tensor = meant.tensor {
       // Equal codes and scales need no floats.
-      let meant = try task.repackedTensor()
-      let written = try record.quantizedTensor()
-      result.hasSameBytes = result.hasSameBytes && written == meant.tensor
-      if meant.isExact {
+      let written = try record.quantizedTensor(rows: chunk.rows)
+      result.hasSameBytes = result.hasSameBytes && TensorHash(written) == tensor.hash
+      if tensor.isExact {
         result.isFinite = written.scales.values().allSatisfy(\.isFinite)
         return result
       }

@@ -29,7 +29,9 @@ struct Repacking: Sendable {
   static func find(
     for task: TensorTask, among relatives: [Scheme], obstacle: (Scheme) -> String?
   ) throws(CheckpointError) -> Repacking {
-    let tensor = try task.sourceTensor()
+    if let kept = task.keptScheme, kept == relatives.first, obstacle(kept) == nil {
+      return Repacking(scheme: kept)
+    }
     var reason: String?
     var candidates: [Scheme] = []
     for scheme in relatives {
@@ -44,32 +46,49 @@ struct Repacking: Sendable {
     while let first = rest.first {
       let equallyLong = rest.prefix { $0.element.bitCount == first.element.bitCount }
       rest = rest.dropFirst(equallyLong.count)
-      if let exact = equallyLong.first(where: tensor.isExactly) { return Repacking(scheme: exact) }
-      if let nearest = nearest(tensor, equallyLong, &reason) { return nearest }
+      for scheme in equallyLong where try isExact(task, scheme) {
+        return Repacking(scheme: scheme)
+      }
+      if let nearest = try nearest(task, equallyLong, &reason) { return nearest }
     }
+    let scheme = task.sourceType.scheme.map { "\($0)" } ?? task.sourceType.name
     throw CheckpointError(
       .unsupported,
-      "\(tensor.scheme) cannot be stored there as it is: \(reason ?? "the format has no such groups")",
+      "\(scheme) cannot be stored there as it is: \(reason ?? "the format has no such groups")",
       tensor: task.name)
   }
 
-  private static func nearest(
-    _ tensor: QuantizedTensor, _ schemes: ArraySlice<Scheme>, _ reason: inout String?
-  ) -> Repacking? {
-    var nearest: Repacking?
-    for scheme in schemes {
-      switch tensor.converted(to: scheme) {
-      case .exact: return Repacking(scheme: scheme)
-      case .near(_, let loss) where loss.relative > largestLoss:
-        reason = "values would differ by \(shortText(loss.relative)) of their row's largest"
-      case .near(_, let loss):
-        if loss.absolute < nearest?.loss?.absolute ?? .infinity {
-          nearest = Repacking(scheme: scheme, loss: loss)
-        }
-      case .impossible(let found): reason = found
-      }
+  private static func isExact(
+    _ task: TensorTask, _ scheme: Scheme
+  ) throws(CheckpointError) -> Bool {
+    for rows in task.repackedRows where try !task.sourceTensor(rows).isExactly(as: scheme) {
+      return false
     }
-    return nearest
+    return true
+  }
+
+  /// The scheme of the smallest loss, where that is no more than rounding.
+  private static func nearest(
+    _ task: TensorTask, _ schemes: ArraySlice<Scheme>, _ reason: inout String?
+  ) throws(CheckpointError) -> Repacking? {
+    var losses = schemes.map { ($0, ConversionLoss(absolute: 0, relative: 0)) }
+    for rows in task.repackedRows where !losses.isEmpty {
+      let tensor = try task.sourceTensor(rows)
+      var left: [(Scheme, ConversionLoss)] = []
+      for (scheme, before) in losses {
+        switch tensor.converted(to: scheme) {
+        case .exact: left.append((scheme, before))
+        case .near(_, let loss) where loss.relative > largestLoss:
+          reason = "values would differ by \(shortText(loss.relative)) of their row's largest"
+        case .near(_, let loss): left.append((scheme, before.union(loss)))
+        case .impossible(let found): reason = found
+        }
+      }
+      losses = left
+    }
+    return losses.min { $0.1.absolute < $1.1.absolute }.map { scheme, loss in
+      Repacking(scheme: scheme, loss: loss.absolute > 0 ? loss : nil)
+    }
   }
 
   /// The scheme of the fewest bits, no fewer than now, for a tensor that is quantized again.

@@ -142,8 +142,15 @@ struct TensorTask: Sendable {
 
   /// Whether any rows can be made without the others.
   var isRowLocal: Bool {
-    if isRepacked || folderFormat != nil && type.isQuantized || readsForeignArrays { return false }
+    if isRepacked { return keepsRows && storesRows }
+    if folderFormat != nil && type.isQuantized || readsForeignArrays { return false }
     return if case .scheme(let scheme) = type { scheme.isRowLocal } else { true }
+  }
+
+  /// Whether the output has the codes and scales of each row together.
+  private var storesRows: Bool {
+    guard case .scheme(let scheme) = type else { return true }
+    return arrayLayout(scheme).rowByteCounts(scheme, columnCount: columnCount) != nil
   }
 }
 
@@ -167,13 +174,16 @@ struct RowChunk: Sendable {
 
   /// Elements that a chunk aims for: a quarter of a megabyte of floats, which fits a core's own cache.
   private static let elementCount = 1 << 16
+  /// The same where codes are kept, of a byte each.
+  static let codeCount = 1 << 18
 
   /// All chunks of `tasks`, in order.
   static func cut(_ tasks: [TensorTask]) -> [RowChunk] {
     tasks.enumerated().flatMap { index, task in
       let step =
         task.isRowLocal && task.columnCount > 0
-        ? max(1, elementCount / task.columnCount) : max(task.rowCount, 1)
+        ? max(1, (task.isRepacked ? codeCount : elementCount) / task.columnCount)
+        : max(task.rowCount, 1)
       return stride(from: 0, to: task.rowCount, by: step).map { first in
         RowChunk(task: index, rows: first..<min(first + step, task.rowCount))
       }

@@ -23,34 +23,45 @@ struct TensorTransfer {
   ///   - writer: takes the bytes.
   ///   - phase: what to call this in reports of progress.
   ///   - written: hashes of the chunks that were written before, by index.
-  /// - Returns: a hash of each chunk's bytes in the output.
+  /// - Returns: what was written for each chunk.
   /// - Throws: ``CheckpointError/Code/invalidValue`` for the first NaN or infinity in the source, the writer's errors, and
   ///   ``JobCancelled``.
   func write(
     to writer: any CheckpointWriter, phase: String, written: [Int: ByteHash] = [:]
-  ) throws -> [ByteHash] {
-    let hashes = Mutex(chunks.indices.map { written[$0] })
+  ) throws -> [WrittenChunk] {
+    let results = Mutex(chunks.indices.map { written[$0].map { WrittenChunk(bytes: $0) } })
     let pages = ChunkCount(tasks, chunks)
     let meter = ProgressMeter(phase, total: ProgressMeter.byteCount(tasks), progress)
     try loop.run(chunks.count) { index, scratch in
       let chunk = chunks[index]
       let task = tasks[chunk.task]
       if written[index] == nil {
-        let hash = try transfer(chunk, task, to: writer, scratch)
-        hashes.withLock { $0[index] = hash }
+        let result = try transfer(chunk, task, to: writer, scratch)
+        results.withLock { $0[index] = result }
       }
       if pages.finish(chunk) { task.releaseSource() } else { task.releaseSource(chunk.rows) }
       meter.add(chunk.rows.count * task.sourceRowByteCount)
     }
-    return hashes.withLock { $0.compactMap { $0 } }
+    return results.withLock { $0.compactMap { $0 } }
   }
 
   private func transfer(
     _ chunk: RowChunk, _ task: TensorTask, to writer: any CheckpointWriter, _ scratch: Scratch
+  ) throws(CheckpointError) -> WrittenChunk {
+    guard task.isRepacked else {
+      return WrittenChunk(bytes: try encode(chunk, task, to: writer, scratch))
+    }
+    let (tensor, isExact) = try task.repackedTensor(chunk.rows)
+    return WrittenChunk(
+      bytes: try write(try task.packed(tensor, chunk.rows), chunk, to: writer),
+      tensor: WrittenChunk.RepackedTensor(hash: TensorHash(tensor), isExact: isExact))
+  }
+
+  private func encode(
+    _ chunk: RowChunk, _ task: TensorTask, to writer: any CheckpointWriter, _ scratch: Scratch
   ) throws(CheckpointError) -> ByteHash {
     let offset = chunk.rows.lowerBound * task.rowByteCount
     var hash = ByteHash(UnsafeRawBufferPointer(start: nil, count: 0))
-    if task.isRepacked { return try write(try task.repacked(), chunk, to: writer) }
     if RowCodec.canDecode(task.sourceType) {
       let values = try task.sourceValues(chunk.rows, scratch)
       try task.requireFinite(values, firstRow: chunk.rows.lowerBound)

@@ -4,6 +4,7 @@ static const enum nk_weight_type types[] = {
     NK_WEIGHT_F32,  NK_WEIGHT_F16,  NK_WEIGHT_BF16, NK_WEIGHT_Q4_0,   NK_WEIGHT_Q4_1,
     NK_WEIGHT_Q5_0, NK_WEIGHT_Q5_1, NK_WEIGHT_Q8_0, NK_WEIGHT_Q2_K,   NK_WEIGHT_Q3_K,
     NK_WEIGHT_Q4_K, NK_WEIGHT_Q5_K, NK_WEIGHT_Q6_K, NK_WEIGHT_IQ4_NL, NK_WEIGHT_IQ4_XS,
+    NK_WEIGHT_MXFP4,
 };
 
 /// Where a block's half floats are, -1 for none.
@@ -18,6 +19,7 @@ static void half_offsets(enum nk_weight_type type, int offsets[2]) {
     case NK_WEIGHT_Q2_K: offsets[0] = 80; offsets[1] = 82; break;
     case NK_WEIGHT_Q3_K: offsets[0] = 108; break;
     case NK_WEIGHT_Q6_K: offsets[0] = 208; break;
+    case NK_WEIGHT_MXFP4: offsets[0] = -1; break;
     default: break;
   }
 }
@@ -37,6 +39,11 @@ static void fill_weights(enum nk_weight_type type, uint8_t *bytes, size_t count,
       memcpy(bytes + 4 * i, &bits, 4);
     }
     return;
+  }
+  if (type == NK_WEIGHT_MXFP4) {
+    static const uint8_t exponents[] = {0, 1, 127, 255};
+    for (size_t i = 0; i + block <= count; i += block)
+      bytes[i] = kind == 0 ? (uint8_t)(120 + next_bits(state) % 8) : exponents[next_bits(state) % 4];
   }
   for (size_t i = 0; i + block <= count; i += block)
     for (int k = 0; k < 2; k++)

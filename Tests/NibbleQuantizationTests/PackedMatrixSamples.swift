@@ -5,6 +5,7 @@ import NibbleTensors
 enum WeightSample {
   static let types: [GGMLType] = [
     .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_k, .q3_k, .q4_k, .q5_k, .q6_k, .iq4_nl, .iq4_xs,
+    .mxfp4,
   ]
 
   static let elements: [PackedMatrix.Element] =
@@ -28,6 +29,7 @@ enum WeightSample {
       let (elementCount, byteCount) = type.block
       for _ in 0..<weightCount / elementCount {
         var block = (0..<byteCount).map { _ in UInt8.random(in: 0...255, using: &random) }
+        if type == .mxfp4 { block[0] = 120 + block[0] % 8 }
         for offset in type.halfOffsets {
           let half = Half.bits(Float(random.gaussian()))
           block[offset] = UInt8(truncatingIfNeeded: half)
@@ -90,6 +92,7 @@ extension GGMLType {
     case .q2_k: [80, 82]
     case .q3_k: [108]
     case .q6_k: [208]
+    case .mxfp4: []
     default: [0]
     }
   }

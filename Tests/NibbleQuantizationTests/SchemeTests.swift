@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test func presetsAreDistinct() {
-    #expect(blockTypes.count == 12)
+    #expect(blockTypes.count == 13)
     for type in blockTypes {
       #expect(type.scheme.flatMap(GGMLType.init(scheme:)) == type)
       if case .block(let length, _) = type.scheme?.granularity {

@@ -51,7 +51,7 @@ FORMATS = {
     "gguf": Format(
         "readers", ["gguf", "llama_cpp"], ["llama-cpp-python", "gguf"],
         ["f32", "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k_m", "q4_k_m", "q5_k_m", "q6_k", "iq4_nl",
-         "iq4_xs"],
+         "iq4_xs", "mxfp4"],
         ["q4_0", "q4_1", "q8_0", "q4_k_m"]),
 }
 

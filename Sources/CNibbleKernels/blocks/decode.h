@@ -3,6 +3,7 @@
 #define NIBBLE_BLOCKS_DECODE_H
 
 #include "../shared/half.h"
+#include "../shared/microscaling.h"
 #include "codebook.h"
 #include "pack_super.h"
 
@@ -151,6 +152,16 @@ static void nk_decode_iq4_nl(const uint8_t *b, float *y, size_t count) {
     for (int i = 0; i < 16; i++) {
       y[i] = d * (float)nk_iq4_levels[b[2 + i] & 15];
       y[16 + i] = d * (float)nk_iq4_levels[b[2 + i] >> 4];
+    }
+  }
+}
+
+static void nk_decode_mxfp4(const uint8_t *b, float *y, size_t count) {
+  for (; count-- > 0; b += 17, y += 32) {
+    float d = nk_half_of_exponent(b[0]);
+    for (int i = 0; i < 16; i++) {
+      y[i] = d * (float)nk_e2m1_doubles[b[1 + i] & 15];
+      y[16 + i] = d * (float)nk_e2m1_doubles[b[1 + i] >> 4];
     }
   }
 }

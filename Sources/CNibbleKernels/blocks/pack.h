@@ -49,6 +49,26 @@ static void nk_unpack_q4_0(const uint8_t *block, const nk_block_parts *parts) {
   nk_get_nibbles(block + 2, parts->codes);
 }
 
+// MXFP4: an exponent, then nibbles of numbers E2M1; codes count the numbers from the lowest.
+static void nk_pack_mxfp4(const nk_block_parts *parts, uint8_t *block) {
+  uint8_t numbers[32];
+  for (int i = 0; i < 32; i++) {
+    const uint8_t code = parts->codes[i] & 15;
+    numbers[i] = (uint8_t)(code < 8 ? 15 - code : code - 8);
+  }
+  block[0] = (uint8_t)parts->scales[0];
+  nk_put_nibbles(numbers, block + 1);
+}
+
+static void nk_unpack_mxfp4(const uint8_t *block, const nk_block_parts *parts) {
+  parts->scales[0] = block[0];
+  nk_get_nibbles(block + 1, parts->codes);
+  for (int i = 0; i < 32; i++) {
+    const uint8_t number = parts->codes[i];
+    parts->codes[i] = (uint8_t)(number < 8 ? number + 8 : 15 - number);
+  }
+}
+
 static void nk_pack_q4_1(const nk_block_parts *parts, uint8_t *block) {
   nk_put16(block, parts->scales[0]);
   nk_put16(block + 2, parts->offsets[0]);

@@ -70,4 +70,7 @@ static const nk_codebook_settings nk_iq4_settings = {
   {-127, -121, -133, -115, 113, 119, 107, -139, -109, 125, 101, -103, 95, -97},
   {1, .98f, 1.02f, 1}};
 
+/// Of the choice between two exponents of MXFP4.
+static const float nk_mxfp4_evenness = 1;
+
 #endif

@@ -3,11 +3,12 @@
 #define NIBBLE_BLOCKS_TABLE_H
 
 #include "legacy.h"
+#include "microscaling.h"
 #include "plain.h"
 #include "super_affine.h"
 #include "super_symmetric.h"
 
-enum { NK_LAST_TYPE = 30 };
+enum { NK_LAST_TYPE = 39 };
 
 #define NK_CODEC(id, name, elements, bytes, subs, offset) \
   [id] = {elements, bytes, subs, offset, nk_decode_##name, nk_pack_##name, nk_unpack_##name}
@@ -28,6 +29,7 @@ static const nk_block_codec nk_codecs[NK_LAST_TYPE + 1] = {
   NK_CODEC(14, q6_k, 256, 210, 16, 0),
   [20] = {32, 18, 0, 0, nk_decode_iq4_nl, nk_pack_q4_0, nk_unpack_q4_0},
   NK_CODEC(23, iq4_xs, 256, 136, 8, 0),
+  NK_CODEC(39, mxfp4, 32, 17, 0, 0),
 };
 
 /// Finds codes and scales of a group of 256 values (importance: 256 numbers or null).
@@ -37,6 +39,7 @@ static const nk_group_search nk_searches[NK_LAST_TYPE + 1] = {
   [2] = nk_search_q4_0,  [3] = nk_search_q4_1,  [6] = nk_search_q5_0,  [7] = nk_search_q5_1,  [8] = nk_search_q8_0,
   [10] = nk_search_q2_k, [11] = nk_search_q3_k, [12] = nk_search_q4_k, [13] = nk_search_q5_k, [14] = nk_search_q6_k,
   [20] = nk_search_iq4_nl, [23] = nk_search_iq4_xs,
+  [39] = nk_search_mxfp4,
 };
 
 static const nk_block_codec *nk_find_codec(uint32_t type) {

@@ -37,6 +37,7 @@ enum nk_weight_type {
   NK_WEIGHT_IQ4_NL = 20,
   NK_WEIGHT_IQ4_XS = 23,
   NK_WEIGHT_BF16 = 30,
+  NK_WEIGHT_MXFP4 = 39,
 };
 
 /// A weight matrix `[row_count, columns]`, rows one after another; no alignment is needed.

@@ -8,6 +8,7 @@
 
 #include "../include/nk_matmul.h"
 #include "../shared/half.h"
+#include "../shared/microscaling.h"
 
 /// 32 weights: weight c is (scale * sub_scale[c / 16]) * code[c] + minimum, where Q2_K's minimum is
 /// minimum_scale * sub_minimum[c / 16].
@@ -57,6 +58,7 @@ static inline size_t nk_block_bytes(enum nk_weight_type type) {
     case NK_WEIGHT_Q6_K: return 210;
     case NK_WEIGHT_IQ4_NL: return 18;
     case NK_WEIGHT_IQ4_XS: return 136;
+    case NK_WEIGHT_MXFP4: return 17;
   }
   return 0;
 }
@@ -75,7 +77,8 @@ static inline int nk_has_sub_scales(enum nk_weight_type type) {
 static inline int nk_code_offset(enum nk_weight_type type) {
   switch (type) {
     case NK_WEIGHT_Q4_0: return 8;
-    case NK_WEIGHT_Q5_0: return 16;
+    case NK_WEIGHT_Q5_0:
+    case NK_WEIGHT_MXFP4: return 16;
     case NK_WEIGHT_Q3_K: return 4;
     case NK_WEIGHT_Q6_K: return 32;
     case NK_WEIGHT_Q8_0:
@@ -166,6 +169,11 @@ static inline void nk_decode_group(enum nk_weight_type type, const uint8_t *p, s
       g->scale = nk_half_at(p);
       nk_nibble_codes(p + 2, q);
       break;
+    case NK_WEIGHT_MXFP4:
+      g->scale = nk_half_of_exponent(p[0]);
+      nk_nibble_codes(p + 1, q);
+      for (int c = 0; c < 32; c++) q[c] = nk_e2m1_doubles[q[c]];
+      return;
     case NK_WEIGHT_IQ4_XS: {
       int8_t scales[8];
       nk_iq4_xs_scales(p, scales);

@@ -230,6 +230,7 @@ static void multiply(const nk_matrix *w, size_t first_row, size_t row_count, con
     NK_CASE(Q6_K);
     NK_CASE(IQ4_NL);
     NK_CASE(IQ4_XS);
+    NK_CASE(MXFP4);
   }
 }
 

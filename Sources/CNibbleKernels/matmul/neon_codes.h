@@ -65,6 +65,12 @@ NK_ARM int8x16x2_t nk_codes32(const enum nk_weight_type type, const uint8_t *p, 
       int8x16x2_t looked_up = {{vqtbl1q_s8(values, codes.val[0]), vqtbl1q_s8(values, codes.val[1])}};
       return looked_up;
     }
+    case NK_WEIGHT_MXFP4: {
+      const int8x16_t doubles = vld1q_s8(nk_e2m1_doubles);
+      codes = nk_nibbles(p + 1);
+      int8x16x2_t looked_up = {{vqtbl1q_s8(doubles, codes.val[0]), vqtbl1q_s8(doubles, codes.val[1])}};
+      return looked_up;
+    }
     default: {
       int8x16x2_t stored = {{vld1q_s8((const int8_t *)p + 2), vld1q_s8((const int8_t *)p + 18)}};
       return stored;
@@ -134,6 +140,7 @@ NK_ARM void nk_scales_of_blocks(const enum nk_weight_type type, const uint8_t *c
         }
         break;
       }
+      case NK_WEIGHT_MXFP4: s->scale[0][r] = nk_half_of_exponent(p[r][0]); break;
       default:
         s->scale[0][r] = nk_half_at(p[r]);
     }

@@ -54,6 +54,10 @@ NK_X86 __m256i nk_codes32(const enum nk_weight_type type, const uint8_t *p, cons
       __m256i values = _mm256_broadcastsi128_si256(nk_load128(nk_iq4_values));
       return _mm256_shuffle_epi8(values, nk_nibbles(type == NK_WEIGHT_IQ4_NL ? p + 2 : p + 8 + 16 * b));
     }
+    case NK_WEIGHT_MXFP4: {
+      const __m256i doubles = _mm256_broadcastsi128_si256(nk_load128(nk_e2m1_doubles));
+      return _mm256_add_epi8(_mm256_shuffle_epi8(doubles, nk_nibbles(p + 1)), _mm256_set1_epi8(16));
+    }
     case NK_WEIGHT_Q2_K: return nk_shifted(nk_load256(p + 16 + 32 * h), 2 * k, 3);
     case NK_WEIGHT_Q3_K: {
       __m256i low = nk_shifted(nk_load256(p + 32 + 32 * h), 2 * k, 3);
@@ -101,6 +105,19 @@ NK_X86 __m256 nk_halves8(const uint8_t *p, size_t stride) {
   v = _mm_insert_epi16(v, h[6], 6);
   v = _mm_insert_epi16(v, h[7], 7);
   return _mm256_cvtph_ps(v);
+}
+
+/// The scales of MXFP4's 8 rows at p, p + stride ..., as nk_half_of_exponent.
+NK_X86 __m256 nk_exponents8(const uint8_t *p, size_t stride) {
+  uint8_t bytes[8];
+#pragma clang loop unroll(full)
+  for (size_t r = 0; r < 8; r++) bytes[r] = p[r * stride];
+  const __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
+  const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+  __m256i bits = _mm256_blendv_epi8(normal, small, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e));
+  bits = _mm256_blendv_epi8(bits, _mm256_set1_epi32(0x7FC00000), _mm256_cmpeq_epi32(e, _mm256_set1_epi32(255)));
+  return _mm256_castsi256_ps(bits);
 }
 
 NK_X86 void nk_transpose8_words(__m256i v[8]) {
@@ -190,6 +207,7 @@ NK_X86 void nk_scales_of_blocks(const enum nk_weight_type type, const uint8_t *p
       nk_store_transposed(v, s->sub_scale);
       _mm256_store_ps(s->scale[0], nk_halves8(p + 208, stride));
       return;
+    case NK_WEIGHT_MXFP4: _mm256_store_ps(s->scale[0], nk_exponents8(p, stride)); return;
     default:
       _mm256_store_ps(s->scale[0], nk_halves8(p, stride));
   }

@@ -83,6 +83,7 @@ NK_MULTIPLY(multiply_q5_k, NK_WEIGHT_Q5_K, nk_tiles_q5_minimum)
 NK_MULTIPLY(multiply_q6_k, NK_WEIGHT_Q6_K, nk_tiles_q6_k)
 NK_MULTIPLY(multiply_iq4_nl, NK_WEIGHT_IQ4_NL, nk_tiles_q8)
 NK_MULTIPLY(multiply_iq4_xs, NK_WEIGHT_IQ4_XS, nk_tiles_q8)
+NK_MULTIPLY(multiply_mxfp4, NK_WEIGHT_MXFP4, nk_tiles_q5_offset)
 
 static void nk_multiply_x86(const nk_matrix *w, size_t first_row, size_t row_count, const nk_activations *x,
                             size_t count, float *y, size_t y_stride, void *scratch) {
@@ -104,6 +105,7 @@ static void nk_multiply_x86(const nk_matrix *w, size_t first_row, size_t row_cou
     NK_CASE(Q6_K, multiply_q6_k);
     NK_CASE(IQ4_NL, multiply_iq4_nl);
     NK_CASE(IQ4_XS, multiply_iq4_xs);
+    NK_CASE(MXFP4, multiply_mxfp4);
   }
 }
 

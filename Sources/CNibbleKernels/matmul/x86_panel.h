@@ -18,6 +18,7 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
     case NK_WEIGHT_Q5_1:
     case NK_WEIGHT_Q5_K:
     case NK_WEIGHT_Q3_K:
+    case NK_WEIGHT_MXFP4:  // 16 more than twice the numbers, 4 to 28
       shape.depth = 4;
       break;
     case NK_WEIGHT_Q2_K:

@@ -70,6 +70,7 @@ struct BlockParts {
   private static func fields(of tree: ScaleTree) -> (halves: [UInt16], integers: [UInt8]) {
     switch tree {
     case .float16(let bits): (bits, [])
+    case .e8m0(let exponents): (exponents.map(UInt16.init), [])
     case .integer(let codes, _, _, .float16(let bits)): (bits, codes)
     default: ([], [])
     }
@@ -78,6 +79,7 @@ struct BlockParts {
   private static func tree(
     _ format: ScaleFormat, _ halves: [UInt16], _ integers: [UInt8]
   ) -> ScaleTree {
+    if format == .e8m0 { return .e8m0(halves.map { UInt8(truncatingIfNeeded: $0) }) }
     guard case .integer(let bits, let isSigned, _) = format else { return .float16(halves) }
     return .integer(codes: integers, bits: bits, isSigned: isSigned, parent: .float16(halves))
   }

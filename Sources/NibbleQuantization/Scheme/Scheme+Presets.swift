@@ -6,6 +6,7 @@ extension GGMLType {
     case .q5_0: .blockScale(.int(bits: 5))
     case .q8_0: .blockScale(.int(bits: 8))
     case .iq4_nl: .blockScale(.codebook(.iq4nl))
+    case .mxfp4: Scheme(element: .codebook(.e2m1), granularity: .group(32), scale: .e8m0)
     case .q4_1: .blockScale(.uint(bits: 4), offset: .minimum(.float16))
     case .q5_1: .blockScale(.uint(bits: 5), offset: .minimum(.float16))
     case .q2_k: .superBlock(.uint(bits: 2), sub: 16, scaleBits: 4, hasOffset: true)

@@ -132,9 +132,7 @@ public struct QuantizeJob: Sendable {
   private var fileType: UInt32 {
     switch selection.base {
     case .mix(let mix): return mix.fileType
-    case .scheme(let scheme):
-      let type = GGMLType(scheme: scheme)
-      return QuantizationMix.allCases.first { $0.baseType == type }?.fileType ?? 0
+    case .scheme(let scheme): return QuantizationMix.fileType(of: GGMLType(scheme: scheme))
     }
   }
 

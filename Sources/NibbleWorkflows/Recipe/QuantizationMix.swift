@@ -65,6 +65,12 @@ public enum QuantizationMix: String, CaseIterable, Sendable {
     }
   }
 
+  /// The value of `general.file_type` for a file whose matrices are mostly of `type`; 0 where there is none.
+  public static func fileType(of type: GGMLType?) -> UInt32 {
+    // The one name for MXFP4 is that of mixtures of experts.
+    type == .mxfp4 ? 38 : allCases.first { $0.baseType == type }?.fileType ?? 0
+  }
+
   /// Whether the mix only changes the floating-point format.
   public var isFloat: Bool { [.f32, .f16, .bf16].contains(self) }
 }

@@ -36,14 +36,10 @@ extension StoredType: ExpressibleByArgument {
   }
 
   public static var allValueStrings: [String] {
-    writable.map { $0.name.lowercased() } + exampleSchemes
+    writable.map { $0.name.lowercased() } + exampleSchemes.filter { GGMLType(name: $0) == nil }
   }
 
-  private static var writable: [GGMLType] {
-    QuantizationMix.allCases.map(\.baseType).reduce(into: []) { types, type in
-      if !types.contains(type) { types.append(type) }
-    }
-  }
+  private static var writable: [GGMLType] { GGMLType.allCases.filter(BlockCodec.canEncode) }
 }
 
 extension TypeSelection.Override: ExpressibleByArgument {

@@ -23,7 +23,6 @@ extension Scheme {
         }
       }
     }
-    schemes.append(Scheme(element: .codebook(.e2m1), granularity: .group(32), scale: .e8m0))
     var all: [Scheme] = []
     for scheme in schemes where !all.contains(scheme) { all.append(scheme) }
     let order = all.indices.sorted {

@@ -1,3 +1,5 @@
+internal import NibbleQuantization
+
 /// A matrix of floats `[rowCount, columnCount]`, row-major, whose memory returns to its pool when
 /// released. It belongs to the session that made it, and to that session's thread.
 public final class Activations {
@@ -19,6 +21,24 @@ public final class Activations {
   }
 
   deinit { pool.giveBack(pointer, capacity) }
+
+  /// The rows' 8-bit codes, where their maker has rounded them.
+  private(set) var rounded: RoundedActivations?
+  private var roundedMemory: Activations?
+
+  /// Makes room for the rows' codes, which the caller then rounds; the rows must not change afterwards.
+  ///
+  /// - Returns: nil where rows are no whole blocks.
+  func makeRounded() -> RoundedActivations? {
+    guard
+      let byteCount = RoundedActivations.byteCount(columnCount: columnCount, count: rowCount)
+    else { return nil }
+    let memory = pool.matrix(1, (byteCount + 3) / 4)
+    roundedMemory = memory
+    rounded = RoundedActivations(
+      pointer, columnCount: columnCount, count: rowCount, memory: memory.pointer)
+    return rounded
+  }
 
   /// The start of row `index`.
   func row(_ index: Int) -> UnsafeMutablePointer<Float> { pointer + index * columnCount }

@@ -119,6 +119,7 @@ final class CPUBackend: ForwardBackend {
   /// The RMS norm of each run of `featureCount` features.
   private func norm(_ x: Activations, _ weight: TensorID, featureCount: Int) -> Activations {
     let y = memory.matrix(x.rowCount, x.columnCount)
+    let rounded = featureCount == x.columnCount ? rounding(y) : nil
     weights.vector(weight).withUnsafeBufferPointer { weight in
       guard let weight = weight.baseAddress else { return }
       eachRow(x.rowCount, cost: x.columnCount) { row in
@@ -127,13 +128,20 @@ final class CPUBackend: ForwardBackend {
             x.row(row) + first, weight: weight, count: featureCount, epsilon: config.normEpsilon,
             into: y.row(row) + first)
         }
+        rounded?.round(row: row)
       }
     }
     return y
   }
 
+  /// Room for the codes of what the next products take, where their weights want these.
+  private func rounding(_ y: Activations) -> RoundedActivations? {
+    weights.roundsActivations ? y.makeRounded() : nil
+  }
+
   func layerNorm(_ x: Activations, _ weight: TensorID) -> Activations {
     let y = memory.matrix(x.rowCount, x.columnCount)
+    let rounded = rounding(y)
     let bias = weights.bias(weight) ?? [Float](repeating: 0, count: x.columnCount)
     weights.vector(weight).withUnsafeBufferPointer { weight in
       bias.withUnsafeBufferPointer { bias in
@@ -142,6 +150,7 @@ final class CPUBackend: ForwardBackend {
           VectorKernels.layerNorm(
             x.row(row), weight: weight, bias: bias, count: x.columnCount,
             epsilon: config.normEpsilon, into: y.row(row))
+          rounded?.round(row: row)
         }
       }
     }
@@ -159,7 +168,7 @@ final class CPUBackend: ForwardBackend {
     let results = matrices.map { memory.matrix(x.rowCount, $0.rowCount) }
     multiply(
       matrices, x.pointer, count: x.rowCount, into: results.map { $0.pointer },
-      yStrides: results.map { $0.columnCount }, pool: pool, scratch: scratch)
+      yStrides: results.map { $0.columnCount }, pool: pool, scratch: scratch, rounded: x.rounded)
     for (layer, result) in zip(layers, results) { addBias(layer, to: result) }
     return results
   }
@@ -212,14 +221,17 @@ final class CPUBackend: ForwardBackend {
 
   func gelu(_ x: Activations) -> Activations {
     let y = memory.matrix(x.rowCount, x.columnCount)
+    let rounded = rounding(y)
     eachRow(x.rowCount, cost: 8 * x.columnCount) { row in
       VectorKernels.gelu(x.row(row), count: y.columnCount, into: y.row(row))
+      rounded?.round(row: row)
     }
     return y
   }
 
   func gate(_ gate: Activations, _ up: Activations, _ activation: Activation) -> Activations {
     let y = memory.matrix(gate.rowCount, gate.columnCount)
+    let rounded = rounding(y)
     eachRow(gate.rowCount, cost: 8 * gate.columnCount) { row in
       switch activation {
       case .silu:
@@ -229,6 +241,7 @@ final class CPUBackend: ForwardBackend {
         VectorKernels.geluMultiply(
           gate: gate.row(row), up: up.row(row), count: y.columnCount, into: y.row(row))
       }
+      rounded?.round(row: row)
     }
     return y
   }
@@ -270,7 +283,8 @@ final class CPUBackend: ForwardBackend {
     let y = memory.matrix(rows.count, weights.head.rowCount)
     weights.head.multiply(
       hidden.row(rows.lowerBound), count: rows.count, into: y.pointer, yStride: y.columnCount,
-      pool: pool, scratch: scratch)
+      pool: pool, scratch: scratch,
+      rounded: rows == 0..<hidden.rowCount ? hidden.rounded : nil)
     if config.outputSoftcap > 0 {
       eachRow(y.rowCount, cost: 8 * y.columnCount) { row in
         VectorKernels.softcap(

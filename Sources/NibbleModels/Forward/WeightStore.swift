@@ -10,6 +10,8 @@ struct WeightStore: Sendable {
   let head: PackedMatrix
   /// The embedding table.
   let embedding: PackedMatrix
+  /// Whether layers take their input rounded to 8 bits.
+  let roundsActivations: Bool
 
   /// - Parameters:
   ///   - source: the model's files.
@@ -41,6 +43,7 @@ struct WeightStore: Sendable {
     else { throw ModelError(.missing, "the embedding table is missing") }
     self.embedding = embedding
     self.head = head
+    roundsActivations = matrices.contains { $0 != embeddingID && $1.roundsActivations }
     self.matrices = matrices
     self.vectors = vectors
   }

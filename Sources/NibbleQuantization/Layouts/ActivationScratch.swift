@@ -25,7 +25,8 @@ public final class ActivationScratch {
 
   /// The activations `[count, columnCount]` as kernels see them, with their 8-bit codes when these are needed.
   func activations(
-    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, quantized: Bool, pool: WorkerPool
+    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, quantized: Bool,
+    rounded: RoundedActivations?, pool: WorkerPool
   ) -> nk_activations {
     guard quantized else {
       var plain = nk_activations()
@@ -33,6 +34,7 @@ public final class ActivationScratch {
       plain.columns = columnCount
       return plain
     }
+    if let rounded { return rounded.activations }
     let start: ContinuousClock.Instant? = isTimed ? ContinuousClock.now : nil
     defer { if let start { roundingTime += ContinuousClock.now - start } }
     let memory = activationMemory.reserve(nk_activation_bytes(columnCount, count))

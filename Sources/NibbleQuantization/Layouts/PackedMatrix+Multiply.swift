@@ -11,12 +11,14 @@ extension PackedMatrix {
   ///   - yStride: floats from one result row to the next, at least `rowCount`.
   ///   - pool: the threads that share the rows of `W`.
   ///   - scratch: buffers, used by one product at a time.
+  ///   - rounded: the codes of `x`, where they are there already.
   public func multiply(
     _ x: UnsafePointer<Float>, count n: Int, into y: UnsafeMutablePointer<Float>, yStride: Int,
-    pool: WorkerPool, scratch: ActivationScratch
+    pool: WorkerPool, scratch: ActivationScratch, rounded: RoundedActivations? = nil
   ) {
     NibbleQuantization.multiply(
-      [self], x, count: n, into: [y], yStrides: [yStride], pool: pool, scratch: scratch)
+      [self], x, count: n, into: [y], yStrides: [yStride], pool: pool, scratch: scratch,
+      rounded: rounded)
   }
 }
 
@@ -31,17 +33,19 @@ extension PackedMatrix {
 ///   - yStrides: for each matrix, the floats from one result row to the next.
 ///   - pool: the threads that share the rows of the matrices.
 ///   - scratch: buffers, used by one product at a time.
+///   - rounded: the codes of `x`, where they are there already.
 public func multiply(
   _ matrices: [PackedMatrix], _ x: UnsafePointer<Float>, count n: Int,
   into outputs: [UnsafeMutablePointer<Float>], yStrides: [Int],
-  pool: WorkerPool, scratch: ActivationScratch
+  pool: WorkerPool, scratch: ActivationScratch, rounded: RoundedActivations? = nil
 ) {
   precondition(outputs.count == matrices.count && yStrides.count == matrices.count)
   guard let columnCount = matrices.first?.columnCount, n > 0 else { return }
   precondition(matrices.allSatisfy { $0.columnCount == columnCount })
   guard matrices.contains(where: { $0.activationOrder != nil }) else {
     return multiplyTogether(
-      matrices, x, count: n, into: outputs, yStrides: yStrides, pool: pool, scratch: scratch)
+      matrices, x, count: n, into: outputs, yStrides: yStrides, pool: pool, scratch: scratch,
+      rounded: rounded)
   }
   // Neighbours that order their columns alike share the activations in that order.
   var first = 0
@@ -56,22 +60,24 @@ public func multiply(
     }
     multiplyTogether(
       Array(matrices[first..<end]), activations, count: n, into: Array(outputs[first..<end]),
-      yStrides: Array(yStrides[first..<end]), pool: pool, scratch: scratch)
+      yStrides: Array(yStrides[first..<end]), pool: pool, scratch: scratch,
+      rounded: order == nil ? rounded : nil)
     first = end
   }
 }
 
-/// As ``multiply(_:_:count:into:yStrides:pool:scratch:)``, with activations in the order of the matrices' columns.
+/// As ``multiply(_:_:count:into:yStrides:pool:scratch:rounded:)``, with activations in the order of the matrices' columns.
 private func multiplyTogether(
   _ matrices: [PackedMatrix], _ x: UnsafePointer<Float>, count n: Int,
   into outputs: [UnsafeMutablePointer<Float>], yStrides: [Int],
-  pool: WorkerPool, scratch: ActivationScratch
+  pool: WorkerPool, scratch: ActivationScratch, rounded: RoundedActivations?
 ) {
   guard let columnCount = matrices.first?.columnCount else { return }
   let table = ActivationScratch.kernels
   let activations = scratch.activations(
     x, columnCount: columnCount, count: n,
-    quantized: matrices.contains(where: \.needsQuantizedActivations), pool: pool)
+    quantized: matrices.contains(where: \.needsQuantizedActivations), rounded: rounded,
+    pool: pool)
   let grain = Int(nk_matmul_row_grain)
   let panels = scratch.panels(
     columnCount: columnCount, expandedRowCount: matrices.contains(where: \.isExpanded) ? grain : 0,

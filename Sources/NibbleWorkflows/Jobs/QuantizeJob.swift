@@ -121,10 +121,11 @@ public struct QuantizeJob: Sendable {
     }
   }
 
-  /// The format that ``format`` or the types ask for.
+  /// The format that ``format``, the types or the output's name ask for.
   var chosenFormat: OutputFormat {
     if let format { return format }
     if case .mix = selection.base { return .gguf }
+    if output.hasSuffix(".gguf") { return .gguf }
     return .safetensors
   }
 

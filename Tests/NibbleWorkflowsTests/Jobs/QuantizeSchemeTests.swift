@@ -88,6 +88,31 @@ struct QuantizeSchemeTests {
     #expect(codes.allSatisfy { $0 & 15 != 0 && $0 >> 4 != 0 })
   }
 
+  @Test("A scheme that GGUF has becomes a GGUF file where the output's name says so")
+  func fileByName() throws {
+    var job = try job("mxfp4", output: "mx.gguf")
+    job.selection.outputType = StoredType(.mxfp4)
+    #expect(try job.run().isVerified == true)
+    let checkpoint = try Checkpoint.open(folder.path("mx.gguf"))
+    #expect(checkpoint["blk.0.ffn_up.weight"]?.type == .blocks(.mxfp4))
+    // llama.cpp's number for files of MXFP4.
+    #expect(checkpoint.metadata["general.file_type"]?.integer == 38)
+    let verdict = try VerifyJob(model: folder.path("mx.gguf"), reference: folder.path("model"))
+      .run()
+    #expect(verdict.failures == [])
+    let model = try LanguageModel(ModelSource.open(folder.path("mx.gguf")))
+    #expect(model.config.blockCount == 2)
+    // To MLX's folders, where the same blocks are two arrays, and back.
+    let there = ConvertJob(
+      source: folder.path("mx.gguf"), output: folder.path("mlx"), format: .mlx)
+    #expect(try there.run().isVerified == true)
+    let back = ConvertJob(
+      source: folder.path("mlx"), output: folder.path("back.gguf"), format: .gguf)
+    #expect(try back.run().isVerified == true)
+    let record = try #require(Checkpoint.open(folder.path("back.gguf"))["blk.1.ffn_up.weight"])
+    #expect(record.bytes.copy() == checkpoint["blk.1.ffn_up.weight"]?.bytes.copy())
+  }
+
   @Test("Exceptions may be schemes, GGUF types and floats")
   func exceptions() throws {
     var job = try job("int4-g64-sym")

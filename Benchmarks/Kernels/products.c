@@ -62,8 +62,8 @@ int main(int argc, char **argv) {
   float *y = aligned_alloc(64, n * rows * 4), *z = aligned_alloc(64, n * rows * 4);
   for (size_t i = 0; i < n * columns; i++) x[i] = (float)(int)(next() % 20001) / 10000 - 1;
   void *scratch = aligned_alloc(64, (nk_matmul_scratch_bytes(columns) + 63) / 64 * 64);
-  void *memory = aligned_alloc(64, (nk_activation_bytes(columns, n) + 63) / 64 * 64);
-  nk_activations a = nk_activations_in(memory, x, columns, n);
+  void *memory = aligned_alloc(64, (nk_activation_bytes(columns, n, 1) + 63) / 64 * 64);
+  nk_activations a = nk_activations_in(memory, x, columns, n, 1);
   double t = seconds();
   for (int i = 0; i < 20; i++) fast->quantize(&a, 0, n);
   printf("quantize %.2f G/s\n", 20e-9 * (double)(n * columns) / (seconds() - t));

@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
   float *x = malloc(n * columns * 4), *y = malloc(n * rows * 4), *z = malloc(n * rows * 4);
   for (size_t i = 0; i < n * columns; i++) x[i] = (float)(int)(next() % 20001) / 10000 - 1;
   nk_activations a =
-      nk_activations_in(aligned_alloc(64, (nk_activation_bytes(columns, n) + 63) / 64 * 64), x, columns, n);
+      nk_activations_in(aligned_alloc(64, (nk_activation_bytes(columns, n, 1) + 63) / 64 * 64), x, columns, n, 1);
   nk_matmul()->quantize(&a, 0, n);
   for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
     nk_strips w = {kinds[k].codes, kinds[k].offset, rows, columns, length, 0, kinds[k].zero, 1, {0}, {0}};

@@ -56,7 +56,7 @@ static void fill_weights(enum nk_weight_type type, uint8_t *bytes, size_t count,
 static size_t check_quantize(const nk_matmul_table *table, const nk_matmul_table *scalar, char *message) {
   enum { columns = 96, count = 24 };
   static const float specials[] = {NAN, INFINITY, -INFINITY, 3e38f, 1e-45f, 0x1p-100f, -0.0f};
-  size_t differences = 0, bytes = nk_activation_bytes(columns, count);
+  size_t differences = 0, bytes = nk_activation_bytes(columns, count, 1);
   uint64_t state = 5;
   static float x[columns * count + 1];
   char *a = aligned_alloc(64, (bytes + 63) / 64 * 64), *b = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -65,14 +65,16 @@ static size_t check_quantize(const nk_matmul_table *table, const nk_matmul_table
     for (size_t i = 0; i < 7; i++) x[i * 3 * columns + 40 + i] = specials[i];
     memset(a, 0, bytes);
     memset(b, 0, bytes);
-    nk_activations left = nk_activations_in(a, x + kind % 2, columns, count);
-    nk_activations right = nk_activations_in(b, x + kind % 2, columns, count);
+    nk_activations left = nk_activations_in(a, x + kind % 2, columns, count, 1);
+    nk_activations right = nk_activations_in(b, x + kind % 2, columns, count, 1);
     table->quantize(&left, 0, 5);
     table->quantize(&left, 5, count - 5);
     scalar->quantize(&right, 0, count);
     for (size_t i = 0; i < columns * count; i++)
       if (left.codes[i] != right.codes[i])
         DIFFERS("code %zu of kind %d: %d, not %d", i, kind, left.codes[i], right.codes[i]);
+      else if (left.words[i] != left.codes[i] || right.words[i] != right.codes[i])
+        DIFFERS("word %zu of kind %d: %d and %d, not %d", i, kind, left.words[i], right.words[i], left.codes[i]);
     for (size_t i = 0; i < columns / 32 * count; i++) {
       if (!same(left.scales[i], right.scales[i])) DIFFERS("scale %zu of kind %d", i, kind);
       if (!same(left.sums[i], right.sums[i])) DIFFERS("sum %zu of kind %d", i, kind);
@@ -92,12 +94,12 @@ static size_t check_type(const nk_matmul_table *table, const nk_matmul_table *sc
   uint8_t *weights = malloc(rows * row_bytes + 1);
   float *x = malloc((most * columns + 1) * sizeof(float));
   float *y = malloc(most * stride * sizeof(float)), *z = malloc(most * stride * sizeof(float));
-  size_t activation_bytes = nk_activation_bytes(columns, most), scratch_bytes = nk_matmul_scratch_bytes(columns);
+  size_t activation_bytes = nk_activation_bytes(columns, most, 1), scratch_bytes = nk_matmul_scratch_bytes(columns);
   void *memory = aligned_alloc(64, (activation_bytes + 63) / 64 * 64);
   void *scratch = aligned_alloc(64, (scratch_bytes + 63) / 64 * 64);
   fill_weights(type, weights + 1, rows * row_bytes, kind, &state);  // one byte off any alignment
   fill_numbers(x + 1, most * columns, (enum sample_kind)((columns / 32 + (size_t)kind) % sample_kind_count), &state);
-  nk_activations a = nk_activations_in(memory, x + 1, columns, most);
+  nk_activations a = nk_activations_in(memory, x + 1, columns, most, 1);
   if (columns % 32 == 0) scalar->quantize(&a, 0, most);
   nk_matrix w = {type, weights + 1, rows, columns};
   static const size_t ranges[][2] = {{7, 1}, {3, 16}, {0, rows}};

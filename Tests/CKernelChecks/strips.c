@@ -43,9 +43,9 @@ static size_t check_kind(const nk_strip_table *table, const nk_strip_table *scal
   w.bytes = bytes;
   float *x = malloc((most * w.columns + 1) * sizeof(float));
   float *y = malloc(most * stride * sizeof(float)), *z = malloc(most * stride * sizeof(float));
-  void *memory = aligned_alloc(64, (nk_activation_bytes(w.columns, most) + 63) / 64 * 64);
+  void *memory = aligned_alloc(64, (nk_activation_bytes(w.columns, most, 1) + 63) / 64 * 64);
   fill_numbers(x + 1, most * w.columns, (enum sample_kind)((w.columns / 32 + (size_t)kind) % sample_kind_count), &state);
-  nk_activations a = nk_activations_in(memory, x + 1, w.columns, most);
+  nk_activations a = nk_activations_in(memory, x + 1, w.columns, most, 1);
   quantizer->quantize(&a, 0, most);
   static const size_t ranges[][2] = {{7, 1}, {3, 16}, {15, 18}, {0, rows}};
   static const size_t counts[] = {1, 2, 3, 5, 6, 7, 13, most};

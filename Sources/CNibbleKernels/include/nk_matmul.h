@@ -53,22 +53,26 @@ typedef struct {
   const float *values;
   size_t columns;
   int8_t *codes;       // [count, columns]
+  int16_t *words;      // [count, columns]: the codes again, for products that take them so; otherwise NULL
   float *scales;       // [count, columns / 32]: e = max|x| / 127
   float *sums;         // [count, columns / 32]: e * float(sum of the block's codes)
   int16_t *half_sums;  // [count, columns / 32, 2]: sums of the codes of the block's halves
 } nk_activations;
 
 /// Bytes of memory for `count` quantized rows; `columns` is a multiple of 32.
-static inline size_t nk_activation_bytes(size_t columns, size_t count) {
-  return count * columns + 3 * (count * (columns / 32) * sizeof(float)) + 64;
+static inline size_t nk_activation_bytes(size_t columns, size_t count, int has_words) {
+  return count * columns * (has_words ? 3 : 1) + 3 * (count * (columns / 32) * sizeof(float)) + 128;
 }
 
 /// Lays out activations in `memory` of nk_activation_bytes, aligned to 64 bytes; quantize fills them.
-static inline nk_activations nk_activations_in(void *memory, const float *values, size_t columns, size_t count) {
-  size_t blocks = count * (columns / 32);
-  int8_t *codes = (int8_t *)memory;
-  float *scales = (float *)(codes + (count * columns + 63) / 64 * 64);
-  return (nk_activations){values, columns, codes, scales, scales + blocks, (int16_t *)(scales + 2 * blocks)};
+static inline nk_activations nk_activations_in(void *memory, const float *values, size_t columns, size_t count,
+                                               int has_words) {
+  const size_t blocks = count * (columns / 32), code_bytes = (count * columns + 63) / 64 * 64;
+  int8_t *codes = (int8_t *)memory, *end = codes + code_bytes * (has_words ? 3 : 1);
+  float *scales = (float *)end;
+  return (nk_activations){
+      values, columns, codes, has_words ? (int16_t *)(codes + code_bytes) : 0, scales, scales + blocks,
+      (int16_t *)(scales + 2 * blocks)};
 }
 
 typedef struct {
@@ -76,9 +80,11 @@ typedef struct {
   /// becomes zero; a block with an infinity or a NaN gets that scale and zero codes, so that products with it are NaN.
   void (*quantize)(const nk_activations *x, size_t first, size_t count);
   /// Computes y[i * y_stride + r - first_row] for i in 0..<count and r in first_row ..< first_row + row_count.
-  /// `scratch`: nk_matmul_scratch_bytes, aligned to 64 bytes, used by one thread at a time.
+  /// `scratch`: nk_matmul_scratch_bytes, aligned to 64 bytes, used by one thread at a time. `x` has words where takes_words says so.
   void (*multiply)(const nk_matrix *w, size_t first_row, size_t row_count, const nk_activations *x, size_t count,
                    float *y, size_t y_stride, void *scratch);
+  /// Whether products with weights of this type read the activations' words.
+  int (*takes_words)(enum nk_weight_type type);
 } nk_matmul_table;
 
 /// Rows that are computed together: splits between threads cost least at multiples of it.

@@ -1,5 +1,5 @@
-// Products with AVX2 and FMA. 8-bit products come from vpmaddubsw, whose 16-bit sums hold 8, 4 or 2 steps of 4-, 5- or
-// 6-bit codes before they must widen, and a single one of 8-bit codes.
+// Products with AVX2 and FMA. Products of 4-, 5- and 6-bit codes come from vpmaddubsw, whose 16-bit sums hold 8, 4 or 2
+// steps of them before they must widen. 8-bit codes are multiplied as int16, whose products widen at once.
 #if defined(__x86_64__)
 #include "../shared/x86_intrinsics.h"
 #include "tables.h"
@@ -20,7 +20,7 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
 
 #include "x86_direct.h"
 
-#define NK_SIGNED_CODES 1
+#define NK_WORDS 1
 #define NK_TILE_COLUMNS 6
 #include "../shared/avx2_tile.h"
 #include "x86_panel.h"
@@ -43,6 +43,7 @@ NK_X86 void nk_unsigned_block(const nk_shape shape, const int count, const uint8
       m0 = _mm256_load_si256(scales);
       m1 = _mm256_load_si256(scales + 1);
     }
+#pragma clang loop unroll(full)
     for (int c = 0; c < count; c++) {
       const __m256i p0 = _mm256_madd_epi16(partial[c][0], m0), p1 = _mm256_madd_epi16(partial[c][1], m1);
       total[c][0] = stage ? _mm256_add_epi32(total[c][0], p0) : p0;
@@ -51,14 +52,12 @@ NK_X86 void nk_unsigned_block(const nk_shape shape, const int count, const uint8
   }
 }
 
-/// The same of signed codes.
-NK_X86 void nk_signed_block(const int count, const uint8_t *panel, const nk_tile_rows *x, __m256i total[6][2]) {
-  for (int c = 0; c < count; c++) total[c][0] = total[c][1] = _mm256_setzero_si256();
+/// The same of int16 codes and words.
+NK_X86 void nk_wide_block(const int count, const uint8_t *panel, const nk_tile_rows *x, __m256i total[6][2]) {
 #pragma clang loop unroll(full)
-  for (int at = 0; at < 8; at++) {
+  for (int at = 0; at < 16; at++) {
     const __m256i *w = (const __m256i *)(panel + 64 * at);
-    nk_signed_step(count, _mm256_load_si256(w), 0, x, 4 * at, total);
-    nk_signed_step(count, _mm256_load_si256(w + 1), 1, x, 4 * at, total);
+    nk_wide_step(count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, at == 0, total);
   }
 }
 
@@ -66,39 +65,44 @@ NK_X86 void nk_signed_block(const int count, const uint8_t *panel, const nk_tile
 NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel, const nk_activations *x, size_t i,
                     float *sums) {
   const size_t blocks = x->columns / 32;
-  nk_tile_rows rows = nk_tile_rows_at(x->codes + i * x->columns, x->columns);
+  const size_t code_bytes = shape.is_wide ? 2 : 1, row_bytes = code_bytes * x->columns;
+  const int8_t *const codes = shape.is_wide ? (const int8_t *)x->words : x->codes;
+  nk_tile_rows rows = nk_tile_rows_at(codes + i * row_bytes, row_bytes);
+  const float *const x_scales = x->scales + i * blocks, *const x_sums = x->sums + i * blocks;
+  const int16_t *const half_sums = x->half_sums + 2 * i * blocks;
   for (int c = 0; c < 2 * count; c++) _mm256_storeu_ps(sums + 8 * c, _mm256_setzero_ps());
-  for (size_t b = 0; b < blocks; b++, panel += nk_panel_stride(shape), rows.codes += 32) {
+  for (size_t b = 0; b < blocks; b++, panel += nk_panel_stride(shape), rows.codes += 32 * code_bytes) {
     __m256i total[6][2];
-    if (shape.is_signed) {
-      nk_signed_block(count, panel, &rows, total);
+    if (shape.is_wide) {
+      nk_wide_block(count, panel, &rows, total);
     } else {
       nk_unsigned_block(shape, count, panel, &rows, total);
     }
-    const uint8_t *scales = panel + 512;
+    // Unrolled, so that the totals stay in registers.
+#pragma clang loop unroll(full)
     for (int c = 0; c < count; c++) {
-      const size_t block = (i + (size_t)c) * blocks + b;
-      const __m256 scale = _mm256_set1_ps(x->scales[block]);
-      const __m256i pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+      const size_t block = (size_t)c * blocks + b;
+      const __m256 scale = _mm256_set1_ps(x_scales[block]);
+      const __m256i pair = _mm256_set1_epi32(nk_pair_at(half_sums, block));
+#pragma clang loop unroll(full)
       for (int h = 0; h < 2; h++) {
         __m256i integer = total[c][h];
+        const __m256i *sub_offsets = (const __m256i *)(panel + nk_sub_offset_at(shape)) + h;
         if (shape.offset) {
-          const __m256i *stored = (const __m256i *)(panel + nk_sub_offset_at(shape)) + h;
           const __m256i offsets =
-              shape.has_sub_scales ? _mm256_load_si256(stored) : _mm256_set1_epi16((short)shape.offset);
+              shape.has_sub_scales ? _mm256_load_si256(sub_offsets) : _mm256_set1_epi16((short)shape.offset);
           integer = _mm256_sub_epi32(integer, _mm256_madd_epi16(offsets, pair));
         }
         __m256 sum = _mm256_loadu_ps(sums + 16 * c + 8 * h);
-        const __m256 factor = _mm256_mul_ps(_mm256_load_ps((const float *)scales + 8 * h), scale);
+        const __m256 factor = _mm256_mul_ps(_mm256_load_ps((const float *)(panel + nk_scale_at(shape)) + 8 * h), scale);
         sum = _mm256_fmadd_ps(factor, _mm256_cvtepi32_ps(integer), sum);
         if (shape.has_minimum) {
-          const __m256 minimum = _mm256_load_ps((const float *)(panel + nk_minimum_at) + 8 * h);
+          const __m256 minimum = _mm256_load_ps((const float *)(panel + nk_minimum_at(shape)) + 8 * h);
           if (shape.has_sub_minimum) {
-            const __m256i stored = _mm256_load_si256((const __m256i *)(panel + nk_sub_offset_at(shape)) + h);
-            const __m256 minima = _mm256_cvtepi32_ps(_mm256_madd_epi16(stored, pair));
+            const __m256 minima = _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_load_si256(sub_offsets), pair));
             sum = _mm256_fmadd_ps(_mm256_mul_ps(minimum, scale), minima, sum);
           } else {
-            sum = _mm256_fmadd_ps(minimum, _mm256_set1_ps(x->sums[block]), sum);
+            sum = _mm256_fmadd_ps(minimum, _mm256_set1_ps(x_sums[block]), sum);
           }
         }
         _mm256_storeu_ps(sums + 16 * c + 8 * h, sum);
@@ -109,7 +113,7 @@ NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel,
 
 #include "x86_multiply.h"
 
-const nk_matmul_table nk_matmul_avx2 = {nk_quantize_x86, nk_multiply_x86};
+const nk_matmul_table nk_matmul_avx2 = {nk_quantize_x86, nk_multiply_x86, nk_takes_words};
 
 NK_TARGET_END
 #endif

@@ -19,7 +19,7 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
   return _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x);
 }
 
-#define NK_SIGNED_CODES 0
+#define NK_WORDS 0
 #define NK_TILE_COLUMNS 12
 #include "x86_panel.h"
 
@@ -50,8 +50,8 @@ NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel,
         total[c] = half ? _mm512_add_epi32(total[c], partial[c]) : partial[c];
       }
     }
-    const __m512 scale = _mm512_load_ps(panel + 512);
-    const __m512 minimum = _mm512_load_ps(panel + (shape.has_minimum ? nk_minimum_at : 512));
+    const __m512 scale = _mm512_load_ps(panel + nk_scale_at(shape));
+    const __m512 minimum = _mm512_load_ps(panel + (shape.has_minimum ? nk_minimum_at(shape) : nk_scale_at(shape)));
     const __m512i offsets = shape.has_sub_scales ? _mm512_load_si512(panel + nk_sub_offset_at(shape))
                                                  : _mm512_set1_epi16((short)shape.offset);
     for (int c = 0; c < count; c++) {
@@ -71,7 +71,7 @@ NK_X86 void nk_tile(const nk_shape shape, const int count, const uint8_t *panel,
 
 #include "x86_multiply.h"
 
-const nk_matmul_table nk_matmul_avx512 = {nk_quantize_x86, nk_multiply_x86};
+const nk_matmul_table nk_matmul_avx512 = {nk_quantize_x86, nk_multiply_x86, nk_takes_words};
 
 NK_TARGET_END
 #endif

@@ -44,8 +44,11 @@ static void quantize(const nk_activations *x, size_t first, size_t count) {
       sums[i / 4] = vaddq_s32(sums[i / 4], q);
       narrow[i] = vmovn_s32(q);
     }
-    for (int i = 0; i < 4; i++)
-      vst1_s8(x->codes + 32 * b + 8 * i, vmovn_s16(vcombine_s16(narrow[2 * i], narrow[2 * i + 1])));
+    for (int i = 0; i < 4; i++) {
+      const int16x8_t words = vcombine_s16(narrow[2 * i], narrow[2 * i + 1]);
+      vst1_s8(x->codes + 32 * b + 8 * i, vmovn_s16(words));
+      if (x->words) vst1q_s16(x->words + 32 * b + 8 * i, words);
+    }
     const int first_sum = vaddvq_s32(sums[0]), second_sum = vaddvq_s32(sums[1]);
     x->scales[b] = is_zero ? 0 : maximum / 127;
     x->sums[b] = x->scales[b] * (float)(first_sum + second_sum);
@@ -234,7 +237,7 @@ static void multiply(const nk_matrix *w, size_t first_row, size_t row_count, con
   }
 }
 
-const nk_matmul_table nk_matmul_neon = {quantize, multiply};
+const nk_matmul_table nk_matmul_neon = {quantize, multiply, nk_takes_no_words};
 
 NK_TARGET_END
 #endif

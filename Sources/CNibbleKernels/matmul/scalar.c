@@ -59,6 +59,7 @@ static void quantize(const nk_activations *x, size_t first, size_t count) {
       float scaled = is_finite ? values[c] * inverse : 0;
       int code = (int)(scaled + 12582912.0f - 12582912.0f);  // to the nearest integer, ties to even
       x->codes[32 * b + (size_t)c] = (int8_t)code;
+      if (x->words) x->words[32 * b + (size_t)c] = (int16_t)code;
       sums[c / 16] += code;
     }
     x->scales[b] = is_zero ? 0 : maximum / 127;
@@ -107,4 +108,4 @@ static void multiply(const nk_matrix *w, size_t first_row, size_t row_count, con
     }
 }
 
-const nk_matmul_table nk_matmul_scalar = {quantize, multiply};
+const nk_matmul_table nk_matmul_scalar = {quantize, multiply, nk_takes_no_words};

@@ -244,6 +244,11 @@ static void nk_quantize_x86(const nk_activations *x, size_t first, size_t count)
     __m256i codes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
     codes = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     _mm256_storeu_si256((__m256i *)(x->codes + 32 * b), codes);
+    if (x->words) {
+      __m256i *words = (__m256i *)(x->words + 32 * b);
+      _mm256_storeu_si256(words, _mm256_cvtepi8_epi16(_mm256_castsi256_si128(codes)));
+      _mm256_storeu_si256(words + 1, _mm256_cvtepi8_epi16(_mm256_extracti128_si256(codes, 1)));
+    }
     x->scales[b] = is_zero ? 0 : maximum / 127;
     x->sums[b] = x->scales[b] * (float)(first_sum + second_sum);
     x->half_sums[2 * b] = (int16_t)first_sum;

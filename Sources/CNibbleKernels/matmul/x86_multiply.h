@@ -33,6 +33,8 @@ NK_TILES(nk_tiles_q6_k, NK_WEIGHT_Q6_K)
 /// Up to this many activation rows, expanding a panel costs more than it saves.
 NK_X86 size_t nk_direct_limit(const enum nk_weight_type type) { return nk_code_offset(type) == 128 ? 3 : 2; }
 
+static int nk_takes_words(enum nk_weight_type type) { return nk_shape_of(type).is_wide; }
+
 NK_X86 void nk_multiply_codes(const enum nk_weight_type type, nk_tile_function *const tiles[4], const nk_matrix *w,
                               size_t first_row, size_t row_count, const nk_activations *x, size_t count, float *y,
                               size_t y_stride, void *scratch) {

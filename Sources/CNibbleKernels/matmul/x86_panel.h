@@ -1,14 +1,14 @@
-// Panels of 16 rows of codes for the micro-kernels of AVX2 and AVX-512. The including file defines NK_SIGNED_CODES: 1 where
-// 8-bit codes stay signed and half scales are pairs of int16, 0 where 8-bit codes become unsigned and half scales int32.
+// Panels of 16 rows of codes for the micro-kernels of AVX2 and AVX-512. The including file defines NK_WORDS: 1 where 8-bit codes
+// become int16 and half scales pairs of them, 0 where 8-bit codes become unsigned and half scales int32.
 #ifndef NK_MATMUL_X86_PANEL_H
 #define NK_MATMUL_X86_PANEL_H
 
 #include "x86_codes.h"
 
-// For each group of 32 columns a panel holds codes [column / 4][row][4], then scales [16], then, where the type has
+// For each group of 32 columns a panel holds codes [column / 4][row][4] or int16 [column / 2][row][2], then scales [16], then, where the type has
 // them, minima [16], half scales [half][16] (pairs (s, s) or int32), and offsets or minima of the halves as pairs [16].
 typedef struct {
-  int depth, has_minimum, has_sub_scales, offset, has_sub_minimum, is_signed;
+  int depth, has_minimum, has_sub_scales, offset, has_sub_minimum, is_wide;
 } nk_shape;
 
 NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
@@ -31,8 +31,8 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
     case NK_WEIGHT_Q8_0:
     case NK_WEIGHT_IQ4_NL:
     case NK_WEIGHT_IQ4_XS:
-      shape.is_signed = NK_SIGNED_CODES;
-      if (shape.is_signed) shape.offset = 0;
+      shape.is_wide = NK_WORDS;
+      if (shape.is_wide) shape.offset = 0;
       break;
     default:
       break;
@@ -40,14 +40,28 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
   return shape;
 }
 
-enum { nk_minimum_at = 512 + 64 };
-NK_X86 size_t nk_sub_scale_at(const nk_shape s) { return nk_minimum_at + (s.has_minimum ? 64 : 0); }
+NK_X86 size_t nk_scale_at(const nk_shape s) { return s.is_wide ? 1024 : 512; }
+NK_X86 size_t nk_minimum_at(const nk_shape s) { return nk_scale_at(s) + 64; }
+NK_X86 size_t nk_sub_scale_at(const nk_shape s) { return nk_minimum_at(s) + (s.has_minimum ? 64 : 0); }
 NK_X86 size_t nk_sub_offset_at(const nk_shape s) { return nk_sub_scale_at(s) + 128; }
 NK_X86 size_t nk_panel_stride(const nk_shape s) { return nk_sub_scale_at(s) + (s.has_sub_scales ? 192 : 0); }
 
 NK_X86 void nk_store_codes(__m256i v[8], uint8_t *out) {
   nk_transpose8_words(v);
   for (int step = 0; step < 8; step++) _mm256_store_si256((__m256i *)(out + 64 * step), v[step]);
+}
+
+/// The same of signed codes, as int16.
+NK_X86 void nk_store_words(const __m256i v[8], uint8_t *out) {
+#pragma clang loop unroll(full)
+  for (int half = 0; half < 2; half++) {
+    __m256i wide[8];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 8; r++) {
+      wide[r] = _mm256_cvtepi8_epi16(half ? _mm256_extracti128_si256(v[r], 1) : _mm256_castsi256_si128(v[r]));
+    }
+    nk_store_codes(wide, out + 512 * half);
+  }
 }
 
 /// Fills rows `half ..< half + 8` of a panel with the rows at p, p + stride ...
@@ -66,15 +80,19 @@ NK_X86 void nk_fill_panel(const enum nk_weight_type type, const uint8_t *p, size
         v[r] = nk_codes32(type, p + r * stride, g);
         if (shape.offset == 128) v[r] = _mm256_xor_si256(v[r], _mm256_set1_epi8((char)128));
       }
-      nk_store_codes(v, out);
+      if (shape.is_wide) {
+        nk_store_words(v, out);
+      } else {
+        nk_store_codes(v, out);
+      }
       const int shared = shape.has_sub_scales ? 0 : g;
-      _mm256_store_ps((float *)(out + 512), _mm256_load_ps(s.scale[shared]));
+      _mm256_store_ps((float *)(out + nk_scale_at(shape)), _mm256_load_ps(s.scale[shared]));
       if (shape.has_minimum)
-        _mm256_store_ps((float *)(out + nk_minimum_at), _mm256_load_ps(s.minimum[shared]));
+        _mm256_store_ps((float *)(out + nk_minimum_at(shape)), _mm256_load_ps(s.minimum[shared]));
       if (shape.has_sub_scales) {
         const __m256i pairs = _mm256_load_si256((const __m256i *)s.sub_scale[g]);
         __m256i *scales = (__m256i *)(out + nk_sub_scale_at(shape));
-#if NK_SIGNED_CODES
+#if NK_WORDS
         const __m256i first =
             _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
         const __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));

@@ -22,7 +22,7 @@ NK_AVX2 nk_tile_rows nk_tile_rows_at(const int8_t *codes, size_t stride) {
   return rows;
 }
 
-/// The four codes of row `c` from column `column` on, in all lanes.
+/// The four bytes of row `c` from byte `column` on, in all lanes.
 NK_AVX2 __m256i nk_four_codes(const nk_tile_rows *rows, const int c, const int column) {
   const int8_t *const p = rows->codes + column;
   const int8_t *const places[6] = {p,
@@ -50,6 +50,19 @@ NK_AVX2 void nk_unsigned_step(const int count, const __m256i w0, const __m256i w
     const __m256i p0 = _mm256_maddubs_epi16(w0, factor), p1 = _mm256_maddubs_epi16(w1, factor);
     sums[c][0] = is_first ? p0 : _mm256_add_epi16(sums[c][0], p0);
     sums[c][1] = is_first ? p1 : _mm256_add_epi16(sums[c][1], p1);
+  }
+  nk_keep(count, sums);
+}
+
+/// Adds the products of two columns of int16 of 16 rows to 32-bit sums; `at` counts bytes, `is_first` begins the sums.
+NK_AVX2 void nk_wide_step(const int count, const __m256i w0, const __m256i w1, const nk_tile_rows *x, const int at,
+                          const int is_first, __m256i sums[6][2]) {
+#pragma clang loop unroll(full)
+  for (int c = 0; c < count; c++) {
+    const __m256i factor = nk_four_codes(x, c, at);
+    const __m256i p0 = _mm256_madd_epi16(w0, factor), p1 = _mm256_madd_epi16(w1, factor);
+    sums[c][0] = is_first ? p0 : _mm256_add_epi32(sums[c][0], p0);
+    sums[c][1] = is_first ? p1 : _mm256_add_epi32(sums[c][1], p1);
   }
   nk_keep(count, sums);
 }

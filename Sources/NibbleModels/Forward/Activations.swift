@@ -28,15 +28,17 @@ public final class Activations {
 
   /// Makes room for the rows' codes, which the caller then rounds; the rows must not change afterwards.
   ///
-  /// - Returns: nil where rows are no whole blocks.
-  func makeRounded() -> RoundedActivations? {
-    guard
-      let byteCount = RoundedActivations.byteCount(columnCount: columnCount, count: rowCount)
+  /// - Parameter form: what the products of these rows take.
+  /// - Returns: nil where they take floats, or rows are no whole blocks.
+  func makeRounded(_ form: ActivationForm) -> RoundedActivations? {
+    guard form != .floats,
+      let byteCount = RoundedActivations.byteCount(
+        columnCount: columnCount, count: rowCount, form: form)
     else { return nil }
     let memory = pool.matrix(1, (byteCount + 3) / 4)
     roundedMemory = memory
     rounded = RoundedActivations(
-      pointer, columnCount: columnCount, count: rowCount, memory: memory.pointer)
+      pointer, columnCount: columnCount, count: rowCount, form: form, memory: memory.pointer)
     return rounded
   }
 

@@ -136,7 +136,7 @@ final class CPUBackend: ForwardBackend {
 
   /// Room for the codes of what the next products take, where their weights want these.
   private func rounding(_ y: Activations) -> RoundedActivations? {
-    weights.roundsActivations ? y.makeRounded() : nil
+    y.makeRounded(weights.activationForm)
   }
 
   func layerNorm(_ x: Activations, _ weight: TensorID) -> Activations {

@@ -10,8 +10,8 @@ struct WeightStore: Sendable {
   let head: PackedMatrix
   /// The embedding table.
   let embedding: PackedMatrix
-  /// Whether layers take their input rounded to 8 bits.
-  let roundsActivations: Bool
+  /// How layers take their input: the form that serves all of them.
+  let activationForm: ActivationForm
 
   /// - Parameters:
   ///   - source: the model's files.
@@ -43,7 +43,8 @@ struct WeightStore: Sendable {
     else { throw ModelError(.missing, "the embedding table is missing") }
     self.embedding = embedding
     self.head = head
-    roundsActivations = matrices.contains { $0 != embeddingID && $1.roundsActivations }
+    activationForm =
+      matrices.lazy.filter { $0.key != embeddingID }.map(\.value.activationForm).max() ?? .floats
     self.matrices = matrices
     self.vectors = vectors
   }

@@ -23,22 +23,23 @@ public final class ActivationScratch {
   /// Below this many numbers, waking the other threads costs more than they help.
   private static let sharedQuantizationThreshold = 1 << 14
 
-  /// The activations `[count, columnCount]` as kernels see them, with their 8-bit codes when these are needed.
+  /// The activations `[count, columnCount]` as kernels see them, in the form that products need.
   func activations(
-    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, quantized: Bool,
+    _ x: UnsafePointer<Float>, columnCount: Int, count: Int, form: ActivationForm,
     rounded: RoundedActivations?, pool: WorkerPool
   ) -> nk_activations {
-    guard quantized else {
+    guard form != .floats else {
       var plain = nk_activations()
       plain.values = x
       plain.columns = columnCount
       return plain
     }
-    if let rounded { return rounded.activations }
+    if let rounded, rounded.form >= form { return rounded.activations }
     let start: ContinuousClock.Instant? = isTimed ? ContinuousClock.now : nil
     defer { if let start { roundingTime += ContinuousClock.now - start } }
-    let memory = activationMemory.reserve(nk_activation_bytes(columnCount, count))
-    let activations = nk_activations_in(memory, x, columnCount, count)
+    let hasWords: Int32 = form == .words ? 1 : 0
+    let memory = activationMemory.reserve(nk_activation_bytes(columnCount, count, hasWords))
+    let activations = nk_activations_in(memory, x, columnCount, count, hasWords)
     func quantize(_ rows: Range<Int>) {
       var activations = activations
       Self.kernels.quantize(&activations, rows.lowerBound, rows.count)

@@ -76,8 +76,7 @@ private func multiplyTogether(
   let table = ActivationScratch.kernels
   let activations = scratch.activations(
     x, columnCount: columnCount, count: n,
-    quantized: matrices.contains(where: \.needsQuantizedActivations), rounded: rounded,
-    pool: pool)
+    form: matrices.map(\.activationForm).max() ?? .floats, rounded: rounded, pool: pool)
   let grain = Int(nk_matmul_row_grain)
   let panels = scratch.panels(
     columnCount: columnCount, expandedRowCount: matrices.contains(where: \.isExpanded) ? grain : 0,
@@ -114,16 +113,14 @@ private func multiplyTogether(
 }
 
 extension PackedMatrix {
-  /// Whether products round the activations to 8 bits.
-  package var roundsActivations: Bool { needsQuantizedActivations }
-
-  /// Whether products take 8-bit activations.
-  var needsQuantizedActivations: Bool {
+  /// How products take the activations.
+  package var activationForm: ActivationForm {
     switch (body, element) {
-    case (.strips, _): true
-    case (.scheme, _), (_, .blocks(.f32)), (_, .blocks(.f16)), (_, .blocks(.bf16)): false
-    case (.bytes, .blocks): true
-    case (.bytes, _): false
+    case (.strips, _): .codes
+    case (.scheme, _), (_, .blocks(.f32)), (_, .blocks(.f16)), (_, .blocks(.bf16)): .floats
+    case (.bytes(_, let type, _), .blocks):
+      ActivationScratch.kernels.takes_words(type) != 0 ? .words : .codes
+    case (.bytes, _): .floats
     }
   }
 

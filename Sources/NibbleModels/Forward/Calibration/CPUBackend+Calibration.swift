@@ -18,7 +18,7 @@ extension CPUBackend {
   func calibrationProduct(
     _ x: Activations, _ matrices: [PackedMatrix], _ layers: [TensorID]
   ) -> [Activations] {
-    guard x.rowCount >= 32, matrices.allSatisfy({ !$0.roundsActivations }) else {
+    guard x.rowCount >= 32, matrices.allSatisfy({ $0.activationForm == .floats }) else {
       return product(x, matrices, layers)
     }
     let results = matrices.map { memory.matrix(x.rowCount, $0.rowCount) }

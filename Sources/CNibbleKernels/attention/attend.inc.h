@@ -40,20 +40,17 @@ typedef struct {
 
 /// Splits the products of up to six rows with the values of a step: what each row alone sees first, what all of them see, what each
 /// alone sees last. In this order a row's keys are taken one after the other, and no row touches a value that it does not see.
-static inline size_t nk_value_parts(const nk_attention_tile *tile, size_t row, size_t rows, size_t first, size_t count,
-                                    nk_value_part parts[13]) {
-  nk_seen_keys all = {nk_seen(tile, row + rows - 1, first, count).from, nk_seen(tile, row, first, count).end};
+static inline size_t nk_value_parts(const nk_seen_keys *seen, size_t rows, size_t count, nk_value_part parts[13]) {
+  nk_seen_keys all = {seen[rows - 1].from, seen[0].end};
   if (all.end <= all.from) all.from = all.end = count;
   size_t found = 0;
   for (size_t r = 0; r < rows; r++) {
-    const nk_seen_keys seen = nk_seen(tile, row + r, first, count);
-    const size_t end = seen.end < all.from ? seen.end : all.from;
-    if (seen.from < end) parts[found++] = (nk_value_part){r, 1, {seen.from, end}};
+    const size_t end = seen[r].end < all.from ? seen[r].end : all.from;
+    if (seen[r].from < end) parts[found++] = (nk_value_part){r, 1, {seen[r].from, end}};
   }
   if (all.from < all.end) parts[found++] = (nk_value_part){0, rows, all};
   for (size_t r = 0; r < rows; r++) {
-    const size_t end = nk_seen(tile, row + r, first, count).end;
-    if (all.end < end) parts[found++] = (nk_value_part){r, 1, {all.end, end}};
+    if (all.end < seen[r].end) parts[found++] = (nk_value_part){r, 1, {all.end, seen[r].end}};
   }
   return found;
 }
@@ -90,9 +87,10 @@ static void nk_attend_many(const nk_attention_tile *tile, const nk_attend_scratc
   nk_widen(tile->element, tile->values, first, count, size, padded, at->room);
   for (size_t r = 0, several; r < rows; r += several) {
     several = nk_tile_columns(rows - r);
+    nk_seen_keys seen[6];
+    for (size_t j = 0; j < several; j++) seen[j] = nk_seen(tile, r + j, first, count);
     // Later rows see no keys before the first row's, and earlier rows none after the last row's.
-    const size_t from = nk_seen(tile, r, first, count).from / 16 * 16;
-    const size_t end = nk_seen(tile, r + several - 1, first, count).end, to = (end + 15) / 16 * 16;
+    const size_t from = seen[0].from / 16 * 16, end = seen[several - 1].end, to = (end + 15) / 16 * 16;
     if (end <= from) continue;
     float *sums = at->sums + r * padded;
     memset(at->scores, 0, several * NK_ATTENTION_KEYS * sizeof(float));
@@ -101,11 +99,11 @@ static void nk_attend_many(const nk_attention_tile *tile, const nk_attend_scratc
                             NK_ATTENTION_KEYS);
     }
     for (size_t j = 0; j < several; j++) {
-      nk_weigh(tile, nk_seen(tile, r + j, first, count), from, to, at->scores + j * NK_ATTENTION_KEYS, at->states + r + j,
+      nk_weigh(tile, seen[j], from, to, at->scores + j * NK_ATTENTION_KEYS, at->states + r + j,
                sums + j * padded, padded);
     }
     nk_value_part parts[13];
-    for (size_t p = 0, found = nk_value_parts(tile, r, several, first, count, parts); p < found; p++) {
+    for (size_t p = 0, found = nk_value_parts(seen, several, count, parts); p < found; p++) {
       const nk_value_part part = parts[p];
       for (size_t i = 0; i < padded; i += 16) {
         nk_attention_multiply(part.rows, at->room + part.keys.from * padded + i, padded,
@@ -119,8 +117,9 @@ static void nk_attend_many(const nk_attention_tile *tile, const nk_attend_scratc
 /// Up to three rows: the keys of a step as they lie, where they can be multiplied so.
 static void nk_attend_few(const nk_attention_tile *tile, const nk_attend_scratch *at, size_t padded, size_t first, size_t count) {
   const size_t size = tile->head_size, rows = tile->row_count, row_bytes = nk_attention_row_bytes(tile->element, size);
-  const size_t from = nk_seen(tile, 0, first, count).from / 16 * 16;
-  const size_t end = nk_seen(tile, rows - 1, first, count).end, to = (end + 15) / 16 * 16;
+  nk_seen_keys seen[3];
+  for (size_t r = 0; r < rows; r++) seen[r] = nk_seen(tile, r, first, count);
+  const size_t from = seen[0].from / 16 * 16, end = seen[rows - 1].end, to = (end + 15) / 16 * 16;
   if (end <= from) return;
   const int as_stored = padded == size && tile->element != NK_ATTENTION_BLOCKS;
   nk_attention_rows keys = {(const uint8_t *)tile->keys + first * row_bytes, row_bytes, tile->element};
@@ -140,11 +139,11 @@ static void nk_attend_few(const nk_attention_tile *tile, const nk_attend_scratch
     nk_attention_scores(rows, at->queries, keys, padded, 0, 4, at->scores + whole);
   }
   for (size_t r = 0; r < rows; r++) {
-    nk_weigh(tile, nk_seen(tile, r, first, count), from, to, at->scores + r * NK_ATTENTION_KEYS, at->states + r,
+    nk_weigh(tile, seen[r], from, to, at->scores + r * NK_ATTENTION_KEYS, at->states + r,
              at->sums + r * padded, padded);
   }
   nk_value_part parts[13];
-  for (size_t p = 0, found = nk_value_parts(tile, 0, rows, first, count, parts); p < found; p++) {
+  for (size_t p = 0, found = nk_value_parts(seen, rows, count, parts); p < found; p++) {
     const nk_value_part part = parts[p];
     nk_attention_sums(part.rows, values, at->scores + part.row * NK_ATTENTION_KEYS, part.keys.from, part.keys.end,
                       at->sums + part.row * padded, padded);

@@ -32,8 +32,12 @@ static inline void nk_softmax_step(float *scores, size_t count, nk_softmax_state
       most.vectors[v] = NK_MAX(score, most.vectors[v]);
     }
   }
-  float top = most.chains[0];
-  for (int i = 1; i < 16; i++) top = most.chains[i] > top ? most.chains[i] : top;
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; i++) {
+      most.chains[i] = most.chains[i] > most.chains[i + width] ? most.chains[i] : most.chains[i + width];
+    }
+  }
+  const float top = most.chains[0];
   if (top > state->maximum) {
     nk_lanes shrink = NK_SPLAT(0.0f);
     if (state->maximum != -INFINITY) NK_EXP_NEGATIVE(NK_SPLAT(state->maximum - top), shrink);

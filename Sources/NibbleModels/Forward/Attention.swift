@@ -61,9 +61,10 @@ struct Attention {
         guard let scratch = scratch.baseAddress else { return }
         for item in items {
           let (sequence, rest) = item.quotientAndRemainder(dividingBy: sequenceItemCount)
-          let (head, tile) = rest.quotientAndRemainder(dividingBy: tileCount)
+          // The last tiles see the most positions, so they come first: what is left at the end is small.
+          let (later, head) = rest.quotientAndRemainder(dividingBy: config.keyValueHeadCount)
           let start = sequence * length
-          let first = start + tile * tileTokenCount
+          let first = start + (tileCount - 1 - later) * tileTokenCount
           let tokens = first..<min(first + tileTokenCount, start + length)
           attend(queries, into: result, head: head, tokens: tokens, start: start, scratch)
         }
@@ -76,7 +77,6 @@ struct Attention {
     if positionCount < 64 {
       body(0..<itemCount)
     } else {
-      // A later tile of a prompt sees more positions than an earlier one.
       pool.chunks(itemCount, perThread: 16) { body($1) }
     }
   }

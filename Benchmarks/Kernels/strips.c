@@ -37,10 +37,12 @@ static uint32_t next(void) { return state = state * 1664525 + 1013904223, state 
 
 static double best(const nk_strip_table *table, const nk_strips *w, const nk_activations *a, size_t count, int runs,
                    float *y) {
+  static void *scratch;
+  if (!scratch) scratch = aligned_alloc(64, (nk_matmul_scratch_bytes(w->columns) + 63) / 64 * 64);
   double least = 1e9;
   for (int i = 0; i < runs; i++) {
     double t = seconds();
-    table->multiply(w, 0, w->row_count, a, count, y, w->row_count);
+    table->multiply(w, 0, w->row_count, a, count, y, w->row_count, scratch);
     t = seconds() - t;
     if (t < least) least = t;
   }
@@ -55,6 +57,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < n * columns; i++) x[i] = (float)(int)(next() % 20001) / 10000 - 1;
   nk_activations a =
       nk_activations_in(aligned_alloc(64, (nk_activation_bytes(columns, n, 1) + 63) / 64 * 64), x, columns, n, 1);
+  void *scratch = aligned_alloc(64, (nk_matmul_scratch_bytes(columns) + 63) / 64 * 64);
   nk_matmul()->quantize(&a, 0, n);
   for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
     nk_strips w = {kinds[k].codes, kinds[k].offset, rows, columns, length, 0, kinds[k].zero, 1, {0}, {0}};
@@ -76,9 +79,9 @@ int main(int argc, char **argv) {
     packing = seconds() - packing;
     w.bytes = bytes;
     int wrong = 0;
-    for (size_t count = 1; count < 16; count++) {
-      fast->multiply(&w, 3, 37, &a, count, y, 40);
-      scalar->multiply(&w, 3, 37, &a, count, z, 40);
+    for (size_t count = 1; count < 32; count++) {
+      fast->multiply(&w, 3, 37, &a, count, y, 40, scratch);
+      scalar->multiply(&w, 3, 37, &a, count, z, 40, scratch);
       for (size_t i = 0; i < count; i++)
         for (size_t r = 0; r < 37; r++) wrong += y[i * 40 + r] != z[i * 40 + r];
     }

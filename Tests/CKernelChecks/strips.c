@@ -44,6 +44,7 @@ static size_t check_kind(const nk_strip_table *table, const nk_strip_table *scal
   float *x = malloc((most * w.columns + 1) * sizeof(float));
   float *y = malloc(most * stride * sizeof(float)), *z = malloc(most * stride * sizeof(float));
   void *memory = aligned_alloc(64, (nk_activation_bytes(w.columns, most, 1) + 63) / 64 * 64);
+  void *scratch = aligned_alloc(64, (nk_matmul_scratch_bytes(w.columns) + 63) / 64 * 64);
   fill_numbers(x + 1, most * w.columns, (enum sample_kind)((w.columns / 32 + (size_t)kind) % sample_kind_count), &state);
   nk_activations a = nk_activations_in(memory, x + 1, w.columns, most, 1);
   quantizer->quantize(&a, 0, most);
@@ -53,8 +54,8 @@ static size_t check_kind(const nk_strip_table *table, const nk_strip_table *scal
     for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
       memset(y, 0, most * stride * sizeof(float));
       memset(z, 0, most * stride * sizeof(float));
-      table->multiply(&w, ranges[i][0], ranges[i][1], &a, counts[j], y, stride);
-      scalar->multiply(&w, ranges[i][0], ranges[i][1], &a, counts[j], z, stride);
+      table->multiply(&w, ranges[i][0], ranges[i][1], &a, counts[j], y, stride, scratch);
+      scalar->multiply(&w, ranges[i][0], ranges[i][1], &a, counts[j], z, stride, scratch);
       for (size_t k = 0; k < most * stride; k++)
         if (!same(y[k], z[k]))
           DIFFERS("codes %d, offset %d, %zu columns by %zu, kind %d, %zu rows, %zu activation rows, result %zu: %.9g, "
@@ -62,6 +63,7 @@ static size_t check_kind(const nk_strip_table *table, const nk_strip_table *scal
                   (int)w.codes, (int)w.offset, w.columns, w.group_columns, kind, ranges[i][1], counts[j], k,
                   (double)y[k], (double)z[k]);
     }
+  free(scratch);
   free(bytes);
   free(x);
   free(y);

@@ -73,8 +73,11 @@ void nk_strip_decode(const nk_strips *w, size_t row, float *out);
 /// The products of one instruction set; `x` is quantized by the nk_matmul_table of the same machine.
 typedef struct {
   /// Computes y[i * y_stride + r - first_row] for i in 0..<count and r in first_row ..< first_row + row_count.
+  /// `scratch`: nk_matmul_scratch_bytes, aligned to 64 bytes, used by one thread at a time. `x` has words where takes_words says so.
   void (*multiply)(const nk_strips *w, size_t first_row, size_t row_count, const nk_activations *x, size_t count,
-                   float *y, size_t y_stride);
+                   float *y, size_t y_stride, void *scratch);
+  /// Whether products with these codes read the activations' words.
+  int (*takes_words)(enum nk_strip_codes codes);
 } nk_strip_table;
 
 /// The table of the best instruction set that this machine has.

@@ -2,19 +2,13 @@
 #ifndef NK_MATMUL_X86_CODES_H
 #define NK_MATMUL_X86_CODES_H
 
+#include "../shared/panel_shape.h"
 #include "groups.h"
 
 #define NK_X86 static inline __attribute__((always_inline))
 
 NK_X86 __m128i nk_load128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
 NK_X86 __m256i nk_load256(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
-
-/// The sums of a block's halves, as a pair of int16.
-NK_X86 int32_t nk_pair_at(const int16_t *half_sums, size_t block) {
-  int32_t pair;
-  memcpy(&pair, half_sums + 2 * block, 4);
-  return pair;
-}
 
 /// 16 bytes to 32 codes: the low nibbles, then the high nibbles.
 NK_X86 __m256i nk_nibbles(const uint8_t *p) {

@@ -3,16 +3,15 @@
 #ifndef NK_MATMUL_X86_PANEL_H
 #define NK_MATMUL_X86_PANEL_H
 
+#include "../shared/panel_shape.h"
 #include "x86_codes.h"
 
-// For each group of 32 columns a panel holds codes [column / 4][row][4] or int16 [column / 2][row][2], then scales [16], then, where the type has
-// them, minima [16], half scales [half][16] (pairs (s, s) or int32), and offsets or minima of the halves as pairs [16].
-typedef struct {
-  int depth, has_minimum, has_sub_scales, offset, has_sub_minimum, is_wide;
-} nk_shape;
-
 NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
-  nk_shape shape = {8, nk_has_minimum(type), nk_has_sub_scales(type), nk_code_offset(type), 0, 0};
+  nk_shape shape = {.depth = 8,
+                    .has_minimum = nk_has_minimum(type),
+                    .has_sub_scales = nk_has_sub_scales(type),
+                    .offset = nk_code_offset(type),
+                    .has_offsets = nk_has_sub_scales(type) && nk_code_offset(type)};
   switch (type) {
     case NK_WEIGHT_Q5_0:
     case NK_WEIGHT_Q5_1:
@@ -39,12 +38,6 @@ NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
   }
   return shape;
 }
-
-NK_X86 size_t nk_scale_at(const nk_shape s) { return s.is_wide ? 1024 : 512; }
-NK_X86 size_t nk_minimum_at(const nk_shape s) { return nk_scale_at(s) + 64; }
-NK_X86 size_t nk_sub_scale_at(const nk_shape s) { return nk_minimum_at(s) + (s.has_minimum ? 64 : 0); }
-NK_X86 size_t nk_sub_offset_at(const nk_shape s) { return nk_sub_scale_at(s) + 128; }
-NK_X86 size_t nk_panel_stride(const nk_shape s) { return nk_sub_scale_at(s) + (s.has_sub_scales ? 192 : 0); }
 
 NK_X86 void nk_store_codes(__m256i v[8], uint8_t *out) {
   nk_transpose8_words(v);

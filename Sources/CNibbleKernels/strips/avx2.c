@@ -1,12 +1,13 @@
-// Products of strips with AVX2 and FMA. Numbers of up to 5 bits, and those of 12 in planes of 4, have 16-bit sums of vpmaddubsw hold
-// 8 or 4 steps of 4 columns before they must widen; numbers of 8 bits are signed, and widen at once.
+// Products of strips with AVX2 and FMA. A few activation rows read strips as they lie: numbers of up to 5 bits, and those of 12 in
+// planes of 4, have 16-bit sums of vpmaddubsw hold 8 or 4 steps of 4 columns before they must widen; numbers of 8 bits are signed,
+// and widen at once. For many rows a strip becomes a panel (avx2_panels.h).
 #if defined(__x86_64__)
 #include "../shared/x86_intrinsics.h"
 #include "strips.h"
 
 NK_TARGET_BEGIN("avx2,fma,f16c")
 
-#include "../shared/avx2_tile.h"
+#include "../shared/avx2_panel.h"
 
 /// Whether numbers are taken as signed bytes, less 128; otherwise as planes of 4 or 5 bits.
 NK_STRIP_INLINE int nk_is_signed(const enum nk_strip_codes codes) {
@@ -130,9 +131,10 @@ NK_STRIP_INLINE void nk_strip_tile(const enum nk_strip_codes codes, const int co
 
 // Signed numbers need registers for their signs.
 #define NK_STRIP_WIDEST(codes) ((codes) == NK_STRIP_8_BITS || (codes) == NK_STRIP_8_BIT_LEVELS ? 4 : 6)
-NK_STRIP_MULTIPLY(multiply)
+#include "avx2_panels.h"
+NK_STRIP_MULTIPLY(multiply, nk_strip_panel)
 
-const nk_strip_table nk_strips_avx2 = {multiply};
+const nk_strip_table nk_strips_avx2 = {multiply, nk_strips_take_words};
 
 NK_TARGET_END
 #endif

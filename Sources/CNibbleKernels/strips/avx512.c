@@ -74,9 +74,9 @@ NK_STRIP_INLINE void nk_strip_tile(const enum nk_strip_codes codes, const int co
 }
 
 #define NK_STRIP_WIDEST(codes) 12
-NK_STRIP_MULTIPLY(multiply)
+NK_STRIP_MULTIPLY(multiply, 0)
 
-const nk_strip_table nk_strips_avx512 = {multiply};
+const nk_strip_table nk_strips_avx512 = {multiply, nk_strips_take_no_words};
 
 NK_TARGET_END
 #endif

@@ -32,7 +32,8 @@ static float product(const nk_strips *w, const uint8_t *p, size_t r, const nk_ac
 }
 
 static void multiply(const nk_strips *w, size_t first_row, size_t row_count, const nk_activations *x, size_t count,
-                     float *y, size_t y_stride) {
+                     float *y, size_t y_stride, void *scratch) {
+  (void)scratch;
   for (size_t i = 0; i < count; i++)
     for (size_t r = 0; r < row_count; r++) {
       const size_t row = first_row + r;
@@ -41,4 +42,4 @@ static void multiply(const nk_strips *w, size_t first_row, size_t row_count, con
     }
 }
 
-const nk_strip_table nk_strips_scalar = {multiply};
+const nk_strip_table nk_strips_scalar = {multiply, nk_strips_take_no_words};

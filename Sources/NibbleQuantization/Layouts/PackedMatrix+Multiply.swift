@@ -97,7 +97,7 @@ private func multiplyTogether(
         if case .strips(let strips) = matrix.body {
           strips.multiply(
             rows, activations, count: n, into: outputs[index] + rows.lowerBound,
-            yStride: yStrides[index])
+            yStride: yStrides[index], scratch: panels.panel(thread))
         }
         matrix.withKernelMatrices(rows, expandingInto: panels.expanded(thread)) {
           weights, taken, offset in
@@ -116,7 +116,7 @@ extension PackedMatrix {
   /// How products take the activations.
   package var activationForm: ActivationForm {
     switch (body, element) {
-    case (.strips, _): .codes
+    case (.strips(let strips), _): strips.activationForm
     case (.scheme, _), (_, .blocks(.f32)), (_, .blocks(.f16)), (_, .blocks(.bf16)): .floats
     case (.bytes(_, let type, _), .blocks):
       ActivationScratch.kernels.takes_words(type) != 0 ? .words : .codes

@@ -14,6 +14,11 @@ struct Strips: Sendable {
   /// The kernels of this machine.
   static let kernels: nk_strip_table = nk_strip_products().pointee
 
+  /// How products take the activations.
+  var activationForm: ActivationForm {
+    return Self.kernels.takes_words(form.codes) != 0 ? .words : .codes
+  }
+
   /// Arranges the rows of a matrix on all threads of `pool`.
   ///
   /// - Returns: nil where there are no integer kernels for the scheme or its shape.
@@ -67,14 +72,15 @@ struct Strips: Sendable {
   ///   - count: activation rows.
   ///   - y: the place of the first row's first product.
   ///   - yStride: floats from one activation row's products to the next's.
+  ///   - scratch: nk_matmul_scratch_bytes, used by one thread at a time.
   func multiply(
     _ rows: Range<Int>, _ activations: nk_activations, count: Int,
-    into y: UnsafeMutablePointer<Float>, yStride: Int
+    into y: UnsafeMutablePointer<Float>, yStride: Int, scratch: UnsafeMutableRawPointer
   ) {
     var activations = activations
     withKernelMatrix { matrix in
       Self.kernels.multiply(
-        &matrix, rows.lowerBound, rows.count, &activations, count, y, yStride)
+        &matrix, rows.lowerBound, rows.count, &activations, count, y, yStride, scratch)
     }
   }
 

@@ -122,6 +122,17 @@ NK_INLINE void nk_float_direct(enum nk_float_format format, const uint8_t *const
   memcpy(y + 8, &high, 32);
 }
 
+/// One column of nk_float_tile: `x` at the column of the first activation row, the others `stride` floats apart.
+NK_INLINE void nk_float_step(int count, const float *panel, const float *x, const size_t strides[6],
+                             nk_lanes total[6][nk_panel_vectors]) {
+  nk_lanes w[nk_panel_vectors];
+  for (int v = 0; v < nk_panel_vectors; v++) memcpy(&w[v], panel + NK_LANES * v, sizeof(nk_lanes));
+  for (int i = 0; i < count; i++) {
+    nk_lanes factor = x[strides[i]] - (nk_lanes){0};
+    for (int v = 0; v < nk_panel_vectors; v++) total[i][v] = __builtin_elementwise_fma(w[v], factor, total[i][v]);
+  }
+}
+
 /// Continues `count` rows of 16 sums, sums[i * sums_stride ...], over `length` columns: column c of the panel's 16 rows is at
 /// panel + panel_stride * c.
 NK_INLINE void nk_float_tile(int count, const float *panel, size_t panel_stride, const float *x, size_t x_stride,
@@ -130,15 +141,14 @@ NK_INLINE void nk_float_tile(int count, const float *panel, size_t panel_stride,
   for (int i = 0; i < count; i++)
     for (int v = 0; v < nk_panel_vectors; v++)
       memcpy(&total[i][v], sums + sums_stride * (size_t)i + NK_LANES * v, sizeof(nk_lanes));
-  for (size_t c = 0; c < length; c++) {
-    nk_lanes w[nk_panel_vectors];
-    for (int v = 0; v < nk_panel_vectors; v++)
-      memcpy(&w[v], panel + panel_stride * c + NK_LANES * (size_t)v, sizeof(nk_lanes));
-    for (int i = 0; i < count; i++) {
-      nk_lanes factor = x[(size_t)i * x_stride + c] - (nk_lanes){0};
-      for (int v = 0; v < nk_panel_vectors; v++) total[i][v] = __builtin_elementwise_fma(w[v], factor, total[i][v]);
-    }
+  // Multiples of the stride that no addressing mode has are made once.
+  size_t strides[6] = {0, x_stride, 2 * x_stride, 3 * x_stride, 4 * x_stride, 5 * x_stride};
+  __asm__("" : "+r"(strides[3]), "+r"(strides[5]));
+  for (; length >= 4; length -= 4, x += 4, panel += 4 * panel_stride) {
+#pragma clang loop unroll(full)
+    for (size_t c = 0; c < 4; c++) nk_float_step(count, panel + c * panel_stride, x + c, strides, total);
   }
+  for (; length > 0; length--, x++, panel += panel_stride) nk_float_step(count, panel, x, strides, total);
   for (int i = 0; i < count; i++)
     for (int v = 0; v < nk_panel_vectors; v++)
       memcpy(sums + sums_stride * (size_t)i + NK_LANES * v, &total[i][v], sizeof(nk_lanes));

@@ -3,7 +3,7 @@
 #define NK_ATTENTION_TILE(name, count)                                                                               \
   static __attribute__((noinline)) void name(const float *panel, size_t panel_stride, const float *x, size_t x_stride, \
                                              size_t length, float *sums, size_t sums_stride) {                       \
-    nk_float_tile(count, panel, panel_stride, x, x_stride, length, sums, sums_stride);                                \
+    nk_float_tile(count, panel, panel_stride, x, x_stride, length, 0, sums, sums_stride);                              \
   }
 NK_ATTENTION_TILE(nk_attention_tile6, 6)
 NK_ATTENTION_TILE(nk_attention_tile4, 4)

@@ -16,7 +16,7 @@
 
 enum nk_float_format { NK_FORMAT_F32, NK_FORMAT_F16, NK_FORMAT_BF16 };
 
-enum { nk_panel_rows = 16, nk_panel_vectors = 16 / NK_LANES, nk_float_chunk = 256 };
+enum { nk_panel_rows = 16, nk_panel_vectors = 16 / NK_LANES, nk_float_chunk = 320 };
 
 typedef float nk_float8 __attribute__((vector_size(32), aligned(4)));
 typedef uint32_t nk_word8 __attribute__((vector_size(32), aligned(4)));
@@ -134,13 +134,15 @@ NK_INLINE void nk_float_step(int count, const float *panel, const float *x, cons
 }
 
 /// Continues `count` rows of 16 sums, sums[i * sums_stride ...], over `length` columns: column c of the panel's 16 rows is at
-/// panel + panel_stride * c.
+/// panel + panel_stride * c. `begins`: the sums are none yet.
 NK_INLINE void nk_float_tile(int count, const float *panel, size_t panel_stride, const float *x, size_t x_stride,
-                             size_t length, float *sums, size_t sums_stride) {
+                             size_t length, int begins, float *sums, size_t sums_stride) {
   nk_lanes total[6][nk_panel_vectors];
   for (int i = 0; i < count; i++)
-    for (int v = 0; v < nk_panel_vectors; v++)
-      memcpy(&total[i][v], sums + sums_stride * (size_t)i + NK_LANES * v, sizeof(nk_lanes));
+    for (int v = 0; v < nk_panel_vectors; v++) {
+      total[i][v] = (nk_lanes){0};
+      if (!begins) memcpy(&total[i][v], sums + sums_stride * (size_t)i + NK_LANES * v, sizeof(nk_lanes));
+    }
   // Multiples of the stride that no addressing mode has are made once.
   size_t strides[6] = {0, x_stride, 2 * x_stride, 3 * x_stride, 4 * x_stride, 5 * x_stride};
   __asm__("" : "+r"(strides[3]), "+r"(strides[5]));
@@ -156,8 +158,8 @@ NK_INLINE void nk_float_tile(int count, const float *panel, size_t panel_stride,
 
 #define NK_FLOAT_TILE(name, count)                                                                                 \
   static __attribute__((noinline)) void name(const float *panel, const float *x, size_t x_stride, size_t length, \
-                                             float *sums) {                                                        \
-    nk_float_tile(count, panel, nk_panel_rows, x, x_stride, length, sums, nk_panel_rows);                          \
+                                             int begins, float *sums, size_t sums_stride) {                        \
+    nk_float_tile(count, panel, nk_panel_rows, x, x_stride, length, begins, sums, sums_stride);                    \
   }
 NK_FLOAT_TILE(nk_float_tile6, 6)
 NK_FLOAT_TILE(nk_float_tile4, 4)
@@ -171,19 +173,23 @@ NK_INLINE size_t nk_tile_columns(size_t left) { return left >= 6 ? 6 : left >= 4
 /// is begun when `first` is 0 and continued otherwise.
 NK_INLINE void nk_multiply_panel(const float *panel, size_t first, size_t length, size_t valid, const float *x,
                                  size_t x_stride, size_t count, float *y, size_t y_stride) {
+  const int is_whole = valid == nk_panel_rows;
   for (size_t i = 0, tile; i < count; i += tile) {
     tile = nk_tile_columns(count - i);
     const float *values = x + i * x_stride + first;
-    float sums[6 * nk_panel_rows] = {0};
-    if (first > 0)
-      for (size_t j = 0; j < tile; j++) memcpy(sums + 16 * j, y + (i + j) * y_stride, valid * sizeof(float));
+    float *out = y + i * y_stride, part[6 * nk_panel_rows] = {0};
+    if (!is_whole && first > 0)
+      for (size_t j = 0; j < tile; j++) memcpy(part + nk_panel_rows * j, out + j * y_stride, valid * sizeof(float));
+    float *const sums = is_whole ? out : part;
+    const size_t stride = is_whole ? y_stride : nk_panel_rows;
     switch (tile) {
-      case 6: nk_float_tile6(panel, values, x_stride, length, sums); break;
-      case 4: nk_float_tile4(panel, values, x_stride, length, sums); break;
-      case 2: nk_float_tile2(panel, values, x_stride, length, sums); break;
-      default: nk_float_tile1(panel, values, x_stride, length, sums); break;
+      case 6: nk_float_tile6(panel, values, x_stride, length, first == 0, sums, stride); break;
+      case 4: nk_float_tile4(panel, values, x_stride, length, first == 0, sums, stride); break;
+      case 2: nk_float_tile2(panel, values, x_stride, length, first == 0, sums, stride); break;
+      default: nk_float_tile1(panel, values, x_stride, length, first == 0, sums, stride); break;
     }
-    for (size_t j = 0; j < tile; j++) memcpy(y + (i + j) * y_stride, sums + 16 * j, valid * sizeof(float));
+    if (!is_whole)
+      for (size_t j = 0; j < tile; j++) memcpy(out + j * y_stride, part + nk_panel_rows * j, valid * sizeof(float));
   }
 }
 
@@ -208,9 +214,11 @@ NK_INLINE void nk_multiply_floats(enum nk_float_format format, const nk_float_ro
       memcpy(y + r, sums, valid * sizeof(float));
       continue;
     }
-    for (size_t first = 0; first < w.columns; first += nk_float_chunk) {
-      size_t length = w.columns - first < nk_float_chunk ? w.columns - first : nk_float_chunk;
-      size_t step = nk_column_step(format);
+    // As many panels as the columns need, of about one length.
+    const size_t step = nk_column_step(format), parts = (w.columns + nk_float_chunk - 1) / nk_float_chunk;
+    const size_t most = ((w.columns + parts - 1) / parts + step - 1) / step * step;
+    for (size_t first = 0, length; first < w.columns; first += length) {
+      length = w.columns - first < most ? w.columns - first : most;
       for (size_t c = 0; c < length; c += step)
         for (size_t half = 0; half < nk_panel_rows; half += 8) {
           nk_float8 v[16];

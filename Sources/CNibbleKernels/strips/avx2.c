@@ -17,16 +17,21 @@ NK_STRIP_INLINE int nk_is_signed(const enum nk_strip_codes codes) {
 /// How many planes of bits a number has; the first counts most.
 NK_STRIP_INLINE int nk_plane_count(const enum nk_strip_codes codes) { return codes == NK_STRIP_12_BIT_LEVELS ? 3 : 1; }
 
-/// One plane of the numbers of 8 rows and 4 columns, step `s` of a block's 8, at `p`.
-NK_STRIP_INLINE __m256i nk_plane(const enum nk_strip_codes codes, const uint8_t *p, const int s, const int h,
-                                 const __m256i table) {
-  if (codes == NK_STRIP_8_BITS) {
-    return _mm256_xor_si256(_mm256_load_si256((const __m256i *)(p + 64 * s + 32 * h)), _mm256_set1_epi8((char)128));
-  }
+/// The bytes of a step's 8 rows and 4 columns, step `s` of a block's 8, at `p`: codes, or what `table` says for them.
+NK_STRIP_INLINE __m256i nk_step_bytes(const enum nk_strip_codes codes, const uint8_t *p, const int s, const int h,
+                                      const __m256i table) {
+  if (codes == NK_STRIP_8_BITS) return _mm256_load_si256((const __m256i *)(p + 64 * s + 32 * h));
   __m256i packed = _mm256_load_si256((const __m256i *)(p + 64 * (s % 4) + 32 * h));
   if (s >= 4) packed = _mm256_srli_epi16(packed, 4);
   packed = _mm256_and_si256(packed, _mm256_set1_epi8(15));
   return codes == NK_STRIP_4_BITS ? packed : _mm256_shuffle_epi8(table, packed);
+}
+
+/// One plane of the numbers of a step.
+NK_STRIP_INLINE __m256i nk_plane(const enum nk_strip_codes codes, const uint8_t *p, const int s, const int h,
+                                 const __m256i table) {
+  const __m256i bytes = nk_step_bytes(codes, p, s, h, table);
+  return codes == NK_STRIP_8_BITS ? _mm256_xor_si256(bytes, _mm256_set1_epi8((char)128)) : bytes;
 }
 
 /// The tables of the planes of 4-bit codes' levels.

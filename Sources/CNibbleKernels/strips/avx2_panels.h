@@ -18,16 +18,6 @@ NK_STRIP_INLINE nk_shape nk_strip_shape(const enum nk_strip_codes codes, const e
                     .has_offsets = !is_wide};
 }
 
-/// The bytes of a step's 8 rows and 4 columns: codes, or what `table` says for them.
-NK_STRIP_INLINE __m256i nk_step_bytes(const enum nk_strip_codes codes, const uint8_t *p, const int s, const int h,
-                                      const __m256i table) {
-  if (codes == NK_STRIP_8_BITS) return _mm256_load_si256((const __m256i *)(p + 64 * s + 32 * h));
-  __m256i packed = _mm256_load_si256((const __m256i *)(p + 64 * (s % 4) + 32 * h));
-  if (s >= 4) packed = _mm256_srli_epi16(packed, 4);
-  packed = _mm256_and_si256(packed, _mm256_set1_epi8(15));
-  return codes == NK_STRIP_4_BITS ? packed : _mm256_shuffle_epi8(table, packed);
-}
-
 /// Two of the four columns of `low` and `high` bytes, the first or the last, as int16.
 NK_STRIP_INLINE __m256i nk_pairs_of(const enum nk_strip_codes codes, const __m256i low, const __m256i high, const int last) {
   const __m128i first_two = _mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1);

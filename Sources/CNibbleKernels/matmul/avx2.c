@@ -18,6 +18,7 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
   return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), factor);
 }
 
+#define NK_NARROW 1
 #include "x86_direct.h"
 
 #define NK_WORDS 1

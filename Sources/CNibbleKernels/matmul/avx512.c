@@ -19,6 +19,7 @@ NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __
   return _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x);
 }
 
+#define NK_NARROW 0
 #define NK_WORDS 0
 #define NK_TILE_COLUMNS 12
 #include "x86_panel.h"

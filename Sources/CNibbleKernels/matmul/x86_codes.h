@@ -138,6 +138,43 @@ NK_X86 void nk_store_transposed(__m256i v[8], void *out) {
   for (int b = 0; b < 8; b++) _mm256_store_si256((__m256i *)out + b, v[b]);
 }
 
+/// The halves that are the low or (`high`) high 16 bits of 8 words, as floats.
+NK_X86 __m256 nk_halves_of_words(__m256i words, const int high) {
+  words = high ? _mm256_srli_epi32(words, 16) : _mm256_and_si256(words, _mm256_set1_epi32(0xFFFF));
+  return _mm256_cvtph_ps(_mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+}
+
+/// The scales and minima of Q4_K and Q5_K, whose blocks begin with two halves and nk_six_bit_scales' 12 bytes: all 8 rows at once.
+NK_X86 void nk_six_bit_scales_of_blocks(const uint8_t *p, size_t stride, nk_scales8 *s) {
+  __m256i rows[4], low[2], high[2];
+  for (size_t r = 0; r < 4; r++) {
+    rows[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(nk_load128(p + r * stride)), nk_load128(p + (r + 4) * stride), 1);
+  }
+  for (int i = 0; i < 2; i++) {
+    low[i] = _mm256_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+    high[i] = _mm256_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+  }
+  // Word k of each row, in the order of the rows.
+  const __m256i halves = _mm256_unpacklo_epi64(low[0], low[1]), a = _mm256_unpackhi_epi64(low[0], low[1]);
+  const __m256i b = _mm256_unpacklo_epi64(high[0], high[1]), c = _mm256_unpackhi_epi64(high[0], high[1]);
+  const __m256i six = _mm256_set1_epi8(0x3F), four = _mm256_set1_epi8(0x0F), two = _mm256_set1_epi8(0x30);
+  const __m256i words[4] = {
+      _mm256_and_si256(a, six),
+      _mm256_or_si256(_mm256_and_si256(c, four), _mm256_and_si256(_mm256_srli_epi32(a, 2), two)),
+      _mm256_and_si256(b, six),
+      _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi32(c, 4), four), _mm256_and_si256(_mm256_srli_epi32(b, 2), two))};
+  const __m256 scale = nk_halves_of_words(halves, 0);
+  const __m256 minimum = _mm256_xor_ps(nk_halves_of_words(halves, 1), _mm256_set1_ps(-0.0f));
+#pragma clang loop unroll(full)
+  for (int g = 0; g < 8; g++) {
+#pragma clang loop unroll(full)
+    for (int k = 0; k < 2; k++) {
+      const __m256i byte = _mm256_and_si256(_mm256_srli_epi32(words[2 * k + g / 4], 8 * (g % 4)), _mm256_set1_epi32(0xFF));
+      _mm256_store_ps(k ? s->minimum[g] : s->scale[g], _mm256_mul_ps(_mm256_cvtepi32_ps(byte), k ? minimum : scale));
+    }
+  }
+}
+
 /// Fills what the type has of `s` for the blocks of 8 rows at p, p + stride ...
 NK_X86 void nk_scales_of_blocks(const enum nk_weight_type type, const uint8_t *p, size_t stride, nk_scales8 *s) {
   __m256i v[8], m[8];
@@ -148,22 +185,7 @@ NK_X86 void nk_scales_of_blocks(const enum nk_weight_type type, const uint8_t *p
       _mm256_store_ps(s->scale[0], nk_halves8(p, stride));
       return;
     case NK_WEIGHT_Q4_K:
-    case NK_WEIGHT_Q5_K: {
-      float scales[8], minima[8];
-      _mm256_storeu_ps(scales, nk_halves8(p, stride));
-      _mm256_storeu_ps(minima, _mm256_xor_ps(nk_halves8(p + 2, stride), _mm256_set1_ps(-0.0f)));
-      for (size_t r = 0; r < 8; r++) {
-        uint8_t sc[8], mn[8];
-        nk_six_bit_scales(p + r * stride + 4, sc, mn);
-        __m256 f = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)sc)));
-        __m256 g = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)mn)));
-        v[r] = _mm256_castps_si256(_mm256_mul_ps(f, _mm256_set1_ps(scales[r])));
-        m[r] = _mm256_castps_si256(_mm256_mul_ps(g, _mm256_set1_ps(minima[r])));
-      }
-      nk_store_transposed(v, s->scale);
-      nk_store_transposed(m, s->minimum);
-      return;
-    }
+    case NK_WEIGHT_Q5_K: nk_six_bit_scales_of_blocks(p, stride, s); return;
     case NK_WEIGHT_IQ4_XS: {
       float scales[8];
       _mm256_storeu_ps(scales, nk_halves8(p, stride));

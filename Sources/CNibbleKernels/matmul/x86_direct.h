@@ -1,5 +1,6 @@
 // One activation row times 8 weight rows, straight from the packed bytes: what generation spends its time on. The
-// including file defines nk_dot32, the products of 32 codes as 8 sums of int32.
+// including file defines nk_dot32, the products of 32 codes as 8 sums of int32, and NK_NARROW: 1 where sums of products of small codes
+// stay in 16 bits as long as these hold them, 0 where nk_dot32 widens for nothing.
 #ifndef NK_MATMUL_X86_DIRECT_H
 #define NK_MATMUL_X86_DIRECT_H
 
@@ -21,6 +22,33 @@ NK_X86 __m256i nk_sums8(const __m256i v[8]) {
   return _mm256_add_epi32(_mm256_permute2x128_si256(u[0], u[1], 0x20), _mm256_permute2x128_si256(u[0], u[1], 0x31));
 }
 
+/// The sums of 8 vectors of 16 that are int16, in order: `levels` of the three rounds of sums are still within 16 bits.
+NK_X86 __m256i nk_narrow_sums8(const __m256i v[8], const int levels) {
+  const __m256i one = _mm256_set1_epi16(1);
+  __m256i t[4], u[2];
+  for (int i = 0; i < 4; i++)
+    t[i] = _mm256_add_epi16(_mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]), _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
+  for (int i = 0; i < 2; i++)
+    u[i] = _mm256_add_epi16(_mm256_unpacklo_epi64(t[2 * i], t[2 * i + 1]), _mm256_unpackhi_epi64(t[2 * i], t[2 * i + 1]));
+  const __m256i first = _mm256_permute2x128_si256(u[0], u[1], 0x20), second = _mm256_permute2x128_si256(u[0], u[1], 0x31);
+  if (levels == 3) return _mm256_madd_epi16(_mm256_add_epi16(first, second), one);
+  return _mm256_add_epi32(_mm256_madd_epi16(first, one), _mm256_madd_epi16(second, one));
+}
+
+/// How many rounds of nk_narrow_sums8 16 bits hold: three for codes up to 15, two for codes up to 31; 0 where there is no such sum.
+NK_X86 int nk_narrow_levels(const enum nk_weight_type type) {
+  switch (type) {
+    case NK_WEIGHT_Q4_0:
+    case NK_WEIGHT_Q4_1:
+    case NK_WEIGHT_Q4_K: return 3 * NK_NARROW;
+    case NK_WEIGHT_Q5_0:
+    case NK_WEIGHT_Q5_1:
+    case NK_WEIGHT_Q5_K:
+    case NK_WEIGHT_MXFP4: return 2 * NK_NARROW;
+    default: return 0;
+  }
+}
+
 /// One pair of int16 as 8 copies of the first and 8 of the second.
 NK_X86 __m256i nk_spread_pair(int32_t pair) {
   return _mm256_shuffle_epi8(
@@ -31,14 +59,15 @@ NK_X86 __m256i nk_spread_pair(int32_t pair) {
 /// Adds group `b` of 8 rows (blocks at p, p + stride ...) times activation block `block` to `sum`.
 NK_X86 __m256 nk_direct_group(const enum nk_weight_type type, const uint8_t *p, size_t stride, const int b,
                               const nk_scales8 *s, const nk_activations *x, size_t block, __m256 sum) {
-  const int has_sub_scales = nk_has_sub_scales(type), offset = nk_code_offset(type);
+  const int has_sub_scales = nk_has_sub_scales(type), offset = nk_code_offset(type), levels = nk_narrow_levels(type);
   __m256i codes = nk_load256(x->codes + 32 * block), v[8];
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < 8; r++) {
-    __m256i factor = has_sub_scales ? nk_spread_pair(s->sub_scale[b][r]) : _mm256_set1_epi16(1);
-    v[r] = nk_dot32(type, nk_codes32(type, p + r * stride, b), codes, factor);
+    const __m256i weights = nk_codes32(type, p + r * stride, b);
+    const __m256i factor = has_sub_scales ? nk_spread_pair(s->sub_scale[b][r]) : _mm256_set1_epi16(1);
+    v[r] = levels ? _mm256_maddubs_epi16(weights, codes) : nk_dot32(type, weights, codes, factor);
   }
-  __m256i total = nk_sums8(v), pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+  __m256i total = levels ? nk_narrow_sums8(v, levels) : nk_sums8(v), pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
   if (has_sub_scales && offset) {
     __m256i scales = _mm256_load_si256((const __m256i *)s->sub_scale[b]);
     __m256i offsets = _mm256_mullo_epi16(scales, _mm256_set1_epi16((short)offset));

@@ -10,12 +10,12 @@ NK_TARGET_BEGIN("avx2,fma,f16c")
 #define NK_HARDWARE_HALF
 #include "x86_codes.h"
 
-NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __m256i factor) {
+NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x) {
   if (nk_code_offset(type) == 128) {
     x = _mm256_sign_epi8(x, w);
     w = _mm256_abs_epi8(w);
   }
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), factor);
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1));
 }
 
 #define NK_NARROW 1

@@ -10,12 +10,11 @@ NK_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
 #define NK_HARDWARE_HALF
 #include "x86_codes.h"
 
-NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x, __m256i factor) {
+NK_X86 __m256i nk_dot32(const enum nk_weight_type type, __m256i w, __m256i x) {
   if (nk_code_offset(type) == 128) {
     x = _mm256_sign_epi8(x, w);
     w = _mm256_abs_epi8(w);
   }
-  if (nk_has_sub_scales(type)) return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), factor);
   return _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x);
 }
 

@@ -49,11 +49,23 @@ NK_X86 int nk_narrow_levels(const enum nk_weight_type type) {
   }
 }
 
-/// One pair of int16 as 8 copies of the first and 8 of the second.
-NK_X86 __m256i nk_spread_pair(int32_t pair) {
-  return _mm256_shuffle_epi8(
-      _mm256_set1_epi32(pair),
-      _mm256_setr_epi64x(0x0100010001000100, 0x0100010001000100, 0x0302030203020302, 0x0302030203020302));
+/// The sums of 8 vectors of 16 that are int16, in order, each half of 8 times its scale of the pair in `scales`: `levels` of the first
+/// two rounds of sums are still within 16 bits.
+NK_X86 __m256i nk_scaled_sums8(const __m256i v[8], const int levels, const __m256i scales) {
+  const __m256i one = _mm256_set1_epi16(1);
+  __m256i t[4], u[2];
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm256_add_epi16(_mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]), _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
+    if (levels == 1) t[i] = _mm256_madd_epi16(t[i], one);
+  }
+  for (int i = 0; i < 2; i++) {
+    const __m256i a = _mm256_unpacklo_epi64(t[2 * i], t[2 * i + 1]), b = _mm256_unpackhi_epi64(t[2 * i], t[2 * i + 1]);
+    u[i] = levels == 1 ? _mm256_add_epi32(a, b) : _mm256_madd_epi16(_mm256_add_epi16(a, b), one);
+  }
+  // A register's lower half holds the sums of columns 0 to 15.
+  const __m256i first = _mm256_permute2x128_si256(u[0], u[1], 0x20), second = _mm256_permute2x128_si256(u[0], u[1], 0x31);
+  return _mm256_add_epi32(_mm256_mullo_epi32(first, _mm256_srai_epi32(_mm256_slli_epi32(scales, 16), 16)),
+                          _mm256_mullo_epi32(second, _mm256_srai_epi32(scales, 16)));
 }
 
 /// Adds group `b` of 8 rows (blocks at p, p + stride ...) times activation block `block` to `sum`.
@@ -64,10 +76,14 @@ NK_X86 __m256 nk_direct_group(const enum nk_weight_type type, const uint8_t *p, 
 #pragma clang loop unroll(full)
   for (size_t r = 0; r < 8; r++) {
     const __m256i weights = nk_codes32(type, p + r * stride, b);
-    const __m256i factor = has_sub_scales ? nk_spread_pair(s->sub_scale[b][r]) : _mm256_set1_epi16(1);
-    v[r] = levels ? _mm256_maddubs_epi16(weights, codes) : nk_dot32(type, weights, codes, factor);
+    v[r] = levels || has_sub_scales ? _mm256_maddubs_epi16(weights, codes) : nk_dot32(type, weights, codes);
   }
-  __m256i total = levels ? nk_narrow_sums8(v, levels) : nk_sums8(v), pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+  __m256i total, pair = _mm256_set1_epi32(nk_pair_at(x->half_sums, block));
+  if (has_sub_scales) {
+    total = nk_scaled_sums8(v, type == NK_WEIGHT_Q6_K ? 1 : 2, _mm256_load_si256((const __m256i *)s->sub_scale[b]));
+  } else {
+    total = levels ? nk_narrow_sums8(v, levels) : nk_sums8(v);
+  }
   if (has_sub_scales && offset) {
     __m256i scales = _mm256_load_si256((const __m256i *)s->sub_scale[b]);
     __m256i offsets = _mm256_mullo_epi16(scales, _mm256_set1_epi16((short)offset));

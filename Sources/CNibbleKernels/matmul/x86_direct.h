@@ -4,7 +4,7 @@
 #ifndef NK_MATMUL_X86_DIRECT_H
 #define NK_MATMUL_X86_DIRECT_H
 
-#include "x86_codes.h"
+#include "x86_scales.h"
 
 NK_X86 __m256i nk_pair_sums32(__m256i a, __m256i b) {
   return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));

@@ -4,7 +4,7 @@
 #define NK_MATMUL_X86_PANEL_H
 
 #include "../shared/panel_shape.h"
-#include "x86_codes.h"
+#include "x86_scales.h"
 
 NK_X86 nk_shape nk_shape_of(const enum nk_weight_type type) {
   nk_shape shape = {.depth = 8,

@@ -16,7 +16,7 @@ NK_AVX2 void nk_unsigned_block(const nk_shape shape, const int count, const uint
     for (int step = 0; step < shape.depth; step++) {
       const int at = stage * shape.depth + step;
       const __m256i *w = (const __m256i *)(panel + 64 * at);
-      nk_unsigned_step(count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, step == 0, partial);
+      nk_step(0, count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, step == 0, partial);
     }
     __m256i m0 = _mm256_set1_epi16(1), m1 = m0;
     if (shape.has_sub_scales) {
@@ -38,7 +38,7 @@ NK_AVX2 void nk_wide_block(const int count, const uint8_t *panel, const nk_tile_
 #pragma clang loop unroll(full)
   for (int at = 0; at < 16; at++) {
     const __m256i *w = (const __m256i *)(panel + 64 * at);
-    nk_wide_step(count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, at == 0, total);
+    nk_step(1, count, _mm256_load_si256(w), _mm256_load_si256(w + 1), x, 4 * at, at == 0, total);
   }
 }
 

@@ -41,28 +41,21 @@ NK_AVX2 void nk_keep(const int count, __m256i sums[6][2]) {
   for (int c = 0; c < count; c++) __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]));
 }
 
-/// Adds the products of four columns of unsigned codes of 16 rows to 16-bit sums; `is_first` begins them.
-NK_AVX2 void nk_unsigned_step(const int count, const __m256i w0, const __m256i w1, const nk_tile_rows *x, const int column,
-                              const int is_first, __m256i sums[6][2]) {
-#pragma clang loop unroll(full)
-  for (int c = 0; c < count; c++) {
-    const __m256i factor = nk_four_codes(x, c, column);
-    const __m256i p0 = _mm256_maddubs_epi16(w0, factor), p1 = _mm256_maddubs_epi16(w1, factor);
-    sums[c][0] = is_first ? p0 : _mm256_add_epi16(sums[c][0], p0);
-    sums[c][1] = is_first ? p1 : _mm256_add_epi16(sums[c][1], p1);
-  }
-  nk_keep(count, sums);
-}
-
-/// Adds the products of two columns of int16 of 16 rows to 32-bit sums; `at` counts bytes, `is_first` begins the sums.
-NK_AVX2 void nk_wide_step(const int count, const __m256i w0, const __m256i w1, const nk_tile_rows *x, const int at,
-                          const int is_first, __m256i sums[6][2]) {
+/// Adds the products of four columns of unsigned codes of 16 rows to 16-bit sums or, where codes are wide, of two columns of int16 to
+/// 32-bit sums. `at` counts a row's bytes; `is_first` begins the sums.
+NK_AVX2 void nk_step(const int is_wide, const int count, const __m256i w0, const __m256i w1, const nk_tile_rows *x, const int at,
+                     const int is_first, __m256i sums[6][2]) {
+  const __m256i w[2] = {w0, w1};
 #pragma clang loop unroll(full)
   for (int c = 0; c < count; c++) {
     const __m256i factor = nk_four_codes(x, c, at);
-    const __m256i p0 = _mm256_madd_epi16(w0, factor), p1 = _mm256_madd_epi16(w1, factor);
-    sums[c][0] = is_first ? p0 : _mm256_add_epi32(sums[c][0], p0);
-    sums[c][1] = is_first ? p1 : _mm256_add_epi32(sums[c][1], p1);
+#pragma clang loop unroll(full)
+    for (int h = 0; h < 2; h++) {
+      const __m256i product = is_wide ? _mm256_madd_epi16(w[h], factor) : _mm256_maddubs_epi16(w[h], factor);
+      sums[c][h] = is_first  ? product
+                   : is_wide ? _mm256_add_epi32(sums[c][h], product)
+                             : _mm256_add_epi16(sums[c][h], product);
+    }
   }
   nk_keep(count, sums);
 }

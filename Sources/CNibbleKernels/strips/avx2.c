@@ -69,7 +69,7 @@ NK_STRIP_INLINE void nk_strip_block(const enum nk_strip_codes codes, const int c
     __m256i partial[6][2];
 #pragma clang loop unroll(full)
     for (int s = first; s < first + depth; s++) {
-      nk_unsigned_step(count, nk_plane(codes, p, s, 0, tables[plane]), nk_plane(codes, p, s, 1, tables[plane]), x, 4 * s,
+      nk_step(0, count, nk_plane(codes, p, s, 0, tables[plane]), nk_plane(codes, p, s, 1, tables[plane]), x, 4 * s,
                        s == first, partial);
     }
     const __m256i worth = _mm256_set1_epi16((short)(1 << 4 * (plane_count - 1 - plane)));
